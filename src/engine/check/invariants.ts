@@ -1,0 +1,166 @@
+import type { Ledger } from "../../host/ledger.js";
+import { STEAL_MS_WORD, STEAL_NS_WORD } from "../../shared/pvclock-page.js";
+import { U64 } from "../../shared/u64.js";
+import { type Ns, NS_PER_MS } from "../../shared/units.js";
+import type { InvariantResult, VcpuResult } from "../result.js";
+import type { StealReport } from "../vcpu-report.js";
+import type { RunChecker } from "./run-checker.js";
+
+/** Everything that a finished run left behind. */
+export interface Evidence {
+  readonly elapsedNs: Ns;
+  readonly ram: Int32Array;
+  readonly ledger: Ledger;
+  readonly checker: RunChecker;
+  readonly vcpus: readonly VcpuResult[];
+  readonly steal: readonly StealReport[];
+  readonly nanoseconds: boolean;
+  readonly stealFeature: boolean;
+  readonly tscKhz: number;
+}
+
+/** Holds a finished run against every invariant. */
+export function checkInvariants(evidence: Evidence): InvariantResult[] {
+  return [
+    ledgerConservesTime(evidence),
+    noTornReads(evidence),
+    pageVersions(evidence),
+    clocksNeverStepBack(evidence),
+    pageStealEqualsLedger(evidence),
+    guestStealEqualsLog(evidence),
+    guestNeverAhead(evidence),
+  ];
+}
+
+const MAX_EXAMPLES = 3;
+
+/** @param problems one text each; only the first few are shown @param exercised how many cases were looked at */
+function judge(name: string, problems: readonly string[], exercised: number, detail: string): InvariantResult {
+  if (problems.length > 0) {
+    const more = problems.length > MAX_EXAMPLES ? ` (+${problems.length - MAX_EXAMPLES} more)` : "";
+    return { name, status: "broken", detail: problems.slice(0, MAX_EXAMPLES).join("; ") + more };
+  }
+  return { name, status: exercised > 0 ? "ok" : "not exercised", detail };
+}
+
+function ledgerConservesTime({ elapsedNs, ledger, checker }: Evidence): InvariantResult {
+  const problems = [...checker.violations];
+  ledger.vcpus.forEach((account, vcpu) => {
+    const sumNs = account.runNs + account.waitNs + account.haltNs + account.offlineNs;
+    if (sumNs !== elapsedNs) problems.push(`vCPU ${vcpu}: states add up to ${sumNs} ns of ${elapsedNs}`);
+    const witness = checker.witnesses[vcpu];
+    for (const state of ["runNs", "waitNs", "haltNs", "offlineNs"] as const) {
+      if (account[state] !== witness[state]) {
+        problems.push(`vCPU ${vcpu}: ${state} is ${account[state]}, the notifications say ${witness[state]}`);
+      }
+    }
+  });
+  const count = ledger.vcpus.length;
+  return judge("the ledger conserves time", problems, count, `run + wait + halt + offline = ${elapsedNs} ns on ${count} vCPUs`);
+}
+
+function noTornReads({ vcpus }: Evidence): InvariantResult {
+  const problems = vcpus.filter(({ reads }) => reads.torn > 0).map(({ id, reads }) => `vCPU ${id}: ${reads.torn} torn reads`);
+  const audited = sum(vcpus.map(({ reads }) => reads.audited));
+  const overlapped = sum(vcpus.map(({ reads }) => reads.overlapped));
+  const detail = `${audited} reads audited, ${overlapped} overlapped a write`;
+  return judge("no torn value accepted", problems, Math.min(audited, overlapped), detail);
+}
+
+function pageVersions({ ram, checker }: Evidence): InvariantResult {
+  const problems: string[] = [];
+  let pages = 0;
+  checker.witnesses.forEach(({ log }, vcpu) => {
+    if (log.base < 0) return;
+    pages++;
+    const version = Atomics.load(ram, log.base);
+    if ((version & 1) !== 0) problems.push(`vCPU ${vcpu}: version ${version >>> 0} is odd`);
+    else if (version !== log.expectedVersion) {
+      problems.push(`vCPU ${vcpu}: version ${version >>> 0}, expected ${log.expectedVersion >>> 0}`);
+    }
+  });
+  return judge("versions are even and count the updates", problems, pages, `${pages} registered pages`);
+}
+
+function clocksNeverStepBack({ vcpus, elapsedNs, tscKhz }: Evidence): InvariantResult {
+  const boundNs = rawStepBoundNs(elapsedNs, tscKhz);
+  const problems: string[] = [];
+  for (const { id, clock } of vcpus) {
+    if (clock.backwardSteps > 0) problems.push(`vCPU ${id}: ${clock.backwardSteps} guarded steps back`);
+    if (clock.maxRawBackwardNs > boundNs) {
+      problems.push(`vCPU ${id}: a raw step back of ${clock.maxRawBackwardNs} ns, the arithmetic explains ${boundNs}`);
+    }
+  }
+  const raw = sum(vcpus.map(({ clock }) => clock.rawBackwardSteps));
+  const registered = vcpus.filter(({ page }) => page.gpa !== null).length;
+  const largestNs = Math.max(0, ...vcpus.map(({ clock }) => clock.maxRawBackwardNs));
+  const detail = `0 guarded; ${raw} raw, at most ${largestNs} ns (bound ${boundNs} ns)`;
+  return judge("guarded clocks never step back", problems, registered, detail);
+}
+
+/**
+ * How far two correct readings at one instant can lie apart: each loses up to 1 ns when it is rounded down and up to one
+ * cycle between anchor and TSC, and a page that was not re-anchored lags by one part in 2^31.
+ */
+function rawStepBoundNs(elapsedNs: Ns, tscKhz: number): Ns {
+  const cycleNs = Math.ceil(1_000_000 / tscKhz);
+  return 1 + 2 * cycleNs + Math.ceil(elapsedNs / 2 ** 31);
+}
+
+function pageStealEqualsLedger({ ram, checker, nanoseconds, stealFeature }: Evidence): InvariantResult {
+  const problems: string[] = [];
+  let pages = 0;
+  const found = new U64();
+  checker.witnesses.forEach(({ log }, vcpu) => {
+    if (log.base < 0 || log.updates === 0) return;
+    pages++;
+    const expectedMs = stealFeature ? Math.floor(log.lastStealNs / NS_PER_MS) >>> 0 : 0;
+    const stealMs = Atomics.load(ram, log.base + STEAL_MS_WORD) >>> 0;
+    if (stealMs !== expectedMs) problems.push(`vCPU ${vcpu}: page says ${stealMs} ms, the ledger said ${expectedMs}`);
+    if (!nanoseconds) return;
+    found.set(Atomics.load(ram, log.base + STEAL_NS_WORD + 1), Atomics.load(ram, log.base + STEAL_NS_WORD));
+    if (found.toNumber() !== log.lastStealNs) {
+      problems.push(`vCPU ${vcpu}: page says ${found.toNumber()} ns, the ledger said ${log.lastStealNs}`);
+    }
+  });
+  return judge("page steal equals the ledger at the last write", problems, stealFeature ? pages : 0, `${pages} pages`);
+}
+
+function guestStealEqualsLog({ checker, steal, nanoseconds }: Evidence): InvariantResult {
+  const problems: string[] = [];
+  let compared = 0;
+  steal.forEach(({ takenNs, firstVersion, lastVersion, rebaselined }, vcpu) => {
+    if (lastVersion === 0 || rebaselined) return;
+    const { log } = checker.witnesses[vcpu];
+    const firstNs = log.stealAt(firstVersion);
+    const lastNs = log.stealAt(lastVersion);
+    if (firstNs === null || lastNs === null) return;
+    compared++;
+    const expectedNs = nanoseconds ? lastNs - firstNs : (wholeMs(lastNs) - wholeMs(firstNs)) * NS_PER_MS;
+    if (takenNs !== expectedNs) {
+      problems.push(`vCPU ${vcpu}: the guest took ${takenNs} ns up to version ${lastVersion >>> 0}, the host published ${expectedNs}`);
+    }
+  });
+  return judge("guest steal equals the host's log", problems, compared, `${compared} vCPUs, to the last version each accepted`);
+}
+
+function guestNeverAhead({ vcpus, checker }: Evidence): InvariantResult {
+  const problems: string[] = [];
+  let compared = 0;
+  vcpus.forEach(({ id, guest }) => {
+    if (!guest.stealEnabled) return;
+    compared++;
+    const guestNs = guest.stealNs + guest.stealDroppedIdleNs;
+    const { lastStealNs } = checker.witnesses[id].log;
+    if (guestNs > lastStealNs) problems.push(`vCPU ${id}: guest has ${guestNs} ns, the host published ${lastStealNs}`);
+  });
+  return judge("guest steal is never ahead of the host", problems, compared, `${compared} vCPUs`);
+}
+
+function wholeMs(ns: Ns): number {
+  return Math.floor(ns / NS_PER_MS);
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

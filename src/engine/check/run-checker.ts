@@ -1,0 +1,114 @@
+import { type PageObserver } from "../../host/pvclock-publisher.js";
+import { OutState, type SchedNotifier } from "../../host/sched-notifier.js";
+import type { Ns } from "../../shared/units.js";
+import { StealLog } from "./steal-log.js";
+
+/** What the checker knows of one vCPU, from the notifications alone. */
+class VcpuWitness {
+  inGuest = false;
+  state: OutState = OutState.Wait;
+  sinceNs: Ns = 0;
+  runNs: Ns = 0;
+  waitNs: Ns = 0;
+  haltNs: Ns = 0;
+  offlineNs: Ns = 0;
+  pcpu = -1;
+  readonly log = new StealLog();
+
+  book(now: Ns): void {
+    const spanNs = now - this.sinceNs;
+    this.sinceNs = now;
+    if (this.inGuest) this.runNs += spanNs;
+    else if (this.state === OutState.Wait) this.waitNs += spanNs;
+    else if (this.state === OutState.Halt) this.haltNs += spanNs;
+    else this.offlineNs += spanNs;
+  }
+}
+
+/**
+ * Stands beside the host and keeps figures of its own, from what the notifiers and the publisher say happened: a second
+ * bookkeeping, against which ledger, pages and guests are held at the end. Hangs on the sched notifiers between the
+ * ledger and the publisher.
+ */
+export class RunChecker implements SchedNotifier, PageObserver {
+  readonly witnesses: readonly VcpuWitness[];
+  readonly #ram: Int32Array;
+  readonly #countsHalt: boolean;
+  readonly #exclusivePcpus: boolean;
+  readonly #occupants = new Map<number, number>();
+  /** What was seen to be wrong while it happened. */
+  readonly violations: string[] = [];
+
+  /**
+   * @param countsHalt the measure is out-of-guest: halted time is published too
+   * @param exclusivePcpus a pCPU belongs to one vCPU at a time (not so on the linux host)
+   */
+  constructor(ram: Int32Array, vcpuCount: number, countsHalt: boolean, exclusivePcpus: boolean) {
+    this.#ram = ram;
+    this.#countsHalt = countsHalt;
+    this.#exclusivePcpus = exclusivePcpus;
+    this.witnesses = Array.from({ length: vcpuCount }, () => new VcpuWitness());
+  }
+
+  begin(now: Ns): void {
+    for (const witness of this.witnesses) witness.sinceNs = now;
+  }
+
+  schedOut(vcpu: number, state: OutState, now: Ns): void {
+    const witness = this.witnesses[vcpu];
+    if (!witness.inGuest) this.#violation(`vCPU ${vcpu} left a pCPU that it did not have`);
+    witness.book(now);
+    witness.inGuest = false;
+    witness.state = state;
+    this.#occupants.delete(witness.pcpu);
+  }
+
+  woken(vcpu: number, now: Ns): void {
+    const witness = this.witnesses[vcpu];
+    if (witness.inGuest || witness.state === OutState.Wait) this.#violation(`vCPU ${vcpu} was woken while awake`);
+    witness.book(now);
+    witness.state = OutState.Wait;
+  }
+
+  schedIn(vcpu: number, pcpu: number, now: Ns): void {
+    const witness = this.witnesses[vcpu];
+    const occupant = this.#occupants.get(pcpu);
+    if (this.#exclusivePcpus && occupant !== undefined) {
+      this.#violation(`vCPU ${vcpu} was granted pCPU ${pcpu} while vCPU ${occupant} had it`);
+    }
+    if (witness.inGuest) this.#violation(`vCPU ${vcpu} was granted a second pCPU`);
+    witness.book(now);
+    witness.inGuest = true;
+    witness.pcpu = pcpu;
+    this.#occupants.set(pcpu, vcpu);
+  }
+
+  /** The linux host: run_delay that the driver read, which was booked as run so far. */
+  waited(vcpu: number, ns: Ns): void {
+    this.witnesses[vcpu].waitNs += ns;
+    this.witnesses[vcpu].runNs -= ns;
+  }
+
+  registered(vcpu: number, base: number): void {
+    const { log } = this.witnesses[vcpu];
+    log.start(base, Atomics.load(this.#ram, base), this.#publishableNs(vcpu));
+  }
+
+  published(vcpu: number, version: number): void {
+    this.witnesses[vcpu].log.add(version, this.#publishableNs(vcpu));
+  }
+
+  close(now: Ns): void {
+    for (const witness of this.witnesses) witness.book(now);
+  }
+
+  /** What should be published at this instant, by the checker's own figures. */
+  #publishableNs(vcpu: number): Ns {
+    const { waitNs, haltNs, offlineNs } = this.witnesses[vcpu];
+    return this.#countsHalt ? waitNs + haltNs + offlineNs : waitNs;
+  }
+
+  #violation(what: string): void {
+    if (this.violations.length < 10) this.violations.push(what);
+  }
+}

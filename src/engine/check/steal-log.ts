@@ -1,0 +1,69 @@
+import type { Ns } from "../../shared/units.js";
+
+/** Changes that are kept. A guest that accepted a version reads again within a tick or a halt, long before this many. */
+const KEPT_CHANGES = 8_192;
+
+/**
+ * What the host should have written to one vCPU's page: for each version the steal, by the checker's figures. Only changes are
+ * kept, the latest of them.
+ */
+export class StealLog {
+  readonly #versions: number[] = [];
+  readonly #stealNs: Ns[] = [];
+  #changes = 0;
+  #baselineNs: Ns = 0;
+  #everStarted = false;
+
+  #firstVersion = 0;
+  #firstStealNs: Ns = 0;
+
+  base = -1;
+  /** What stood in the version word before the first update. */
+  firstFoundVersion = 0;
+  updates = 0;
+  lastVersion = 0;
+  lastStealNs: Ns = 0;
+
+  /** A page is registered. @param publishableNs the measure at that instant: steal counts from the first one on */
+  start(base: number, foundVersion: number, publishableNs: Ns): void {
+    if (!this.#everStarted) this.#baselineNs = publishableNs;
+    this.#everStarted = true;
+    this.base = base;
+    this.firstFoundVersion = foundVersion;
+    this.updates = 0;
+  }
+
+  add(version: number, publishableNs: Ns): void {
+    const stealNs = publishableNs - this.#baselineNs;
+    if (this.updates === 0) {
+      this.#firstVersion = version;
+      this.#firstStealNs = stealNs;
+    }
+    if (this.updates === 0 || stealNs !== this.lastStealNs) {
+      const slot = this.#changes % KEPT_CHANGES;
+      this.#versions[slot] = version;
+      this.#stealNs[slot] = stealNs;
+      this.#changes++;
+    }
+    this.updates++;
+    this.lastVersion = version;
+    this.lastStealNs = stealNs;
+  }
+
+  /** The steal of the update with this version, or null when it is no longer kept. */
+  stealAt(version: number): Ns | null {
+    const oldest = Math.max(0, this.#changes - KEPT_CHANGES);
+    for (let change = this.#changes - 1; change >= oldest; change--) {
+      const slot = change % KEPT_CHANGES;
+      // By distance, not by size: versions wrap.
+      if (((version - this.#versions[slot]) | 0) >= 0) return this.#stealNs[slot];
+    }
+    return version === this.#firstVersion ? this.#firstStealNs : null;
+  }
+
+  /** The version that the page must hold after all updates: a page found odd is closed by its first one. */
+  get expectedVersion(): number {
+    const even = (this.firstFoundVersion & 1) === 0 ? this.firstFoundVersion : this.firstFoundVersion + 1;
+    return (even + 2 * this.updates) | 0;
+  }
+}

@@ -1,0 +1,258 @@
+import { setImmediate as eventLoopTurn } from "node:timers/promises";
+import { HostCommand } from "../../host/command-ring.js";
+import { PAGE_WORDS_NS } from "../../shared/pvclock-page.js";
+import { type Ns, NS_PER_MS, NS_PER_SECOND } from "../../shared/units.js";
+import { GAVE_UP, readPage } from "../../shared/version-protocol.js";
+import { U64 } from "../../shared/u64.js";
+import { assembleResult, sampleOf } from "../assemble-result.js";
+import { type BuiltHost, buildHost } from "../build-host.js";
+import type { VcpuSample } from "../result.js";
+import type { FaultConfig, Scenario } from "../scenario.js";
+import { ControlMemory, EVENT_COUNTER, FIGURES_WORD_COUNT, STOP_REQUESTED } from "./control-memory.js";
+import { dieWhenDue } from "./fault.js";
+import { HostMailbox } from "./mailbox.js";
+import type { HypervisorMessage, HypervisorWorkerData } from "./messages.js";
+import { RealClock } from "./real-clock.js";
+import { SchedstatPoller } from "./schedstat-poller.js";
+import { HostGate } from "./vcpu-gate.js";
+import { PartDiedError, VcpuPool } from "./vcpu-pool.js";
+
+/** Deaths and results of vCPU threads are seen only in the event loop: the hypervisor returns there this often. */
+const EVENT_LOOP_INTERVAL_NS = 20 * NS_PER_MS;
+/** While threads start, their messages are what there is to wait for. */
+const BOOT_WAIT_MS = 1;
+/** A kicked vCPU answers within a quantum, unless the machine is hopelessly busy or it is dead. */
+const STOP_TIMEOUT_NS = 10 * NS_PER_SECOND;
+const FIGURES_RETRIES = 100;
+
+/** The real driver's host end: tells a Host the time, opens and closes gates, and serves hypercalls. Never spins. */
+export class Hypervisor {
+  readonly #scenario: Scenario;
+  readonly #send: (message: HypervisorMessage) => void;
+  readonly #control: ControlMemory;
+  readonly #ram: Int32Array;
+  readonly #clock: RealClock;
+  readonly #built: BuiltHost;
+  readonly #pool: VcpuPool;
+  readonly #gates: readonly HostGate[];
+  readonly #mailboxes: readonly HostMailbox[];
+  readonly #poller: SchedstatPoller | null;
+  readonly #fault: FaultConfig | null;
+  readonly #sampleNs: Ns | null;
+  readonly #guestFigures: VcpuSample["guest"][];
+  readonly #figures = new Int32Array(PAGE_WORDS_NS);
+  /** vCPUs that have been granted and not exited: the only ones whose gates can have news. */
+  readonly #granted = new Set<number>();
+  readonly #kickedAt: Float64Array;
+  readonly #noiseNs: Float64Array;
+  #startNs: Ns = 0;
+  #nextSample: Ns = Number.POSITIVE_INFINITY;
+  #eventLoopAt: Ns = 0;
+
+  constructor(data: HypervisorWorkerData, send: (message: HypervisorMessage) => void) {
+    const { scenario } = data;
+    const count = scenario.vcpus.length;
+    this.#scenario = scenario;
+    this.#send = send;
+    this.#control = new ControlMemory(data.control, count);
+    this.#ram = new Int32Array(data.ram);
+    this.#clock = new RealClock(data.origin);
+    this.#built = buildHost(scenario, this.#ram, (vcpu) => audits[vcpu]);
+    const audits = scenario.vcpus.map((_, vcpu) => this.#control.auditOf(vcpu));
+    this.#gates = scenario.vcpus.map((_, vcpu) => new HostGate(this.#control, vcpu));
+    this.#mailboxes = scenario.vcpus.map((_, vcpu) => new HostMailbox(this.#control, vcpu));
+    this.#fault = scenario.faults.find(({ part }) => part === "hypervisor") ?? null;
+    this.#sampleNs = data.sampleNs;
+    this.#guestFigures = scenario.vcpus.map(() => ({ userNs: 0, systemNs: 0, idleNs: 0, stealNs: 0 }));
+    this.#kickedAt = new Float64Array(count);
+    this.#noiseNs = new Float64Array(count);
+    this.#poller = this.#built.kind === "linux" ? new SchedstatPoller(this.#built.host, this.#built.checker, scenario.pollNs) : null;
+    this.#pool = new VcpuPool(scenario, {
+      control: data.control,
+      ram: data.ram,
+      vcpuCount: count,
+      origin: data.origin,
+      tscKhz: scenario.tscKhz,
+      emulatedHost: scenario.host === "fair",
+    });
+  }
+
+  /** The whole run. Whatever happens, no thread is left behind. */
+  async run(): Promise<void> {
+    try {
+      if (!(await this.#boot())) {
+        this.#send({ kind: "stopped" });
+        return;
+      }
+      const stoppedEarly = await this.#runToEnd();
+      const endNs = await this.#stop();
+      await this.#report(endNs - this.#startNs, stoppedEarly);
+    } catch (error) {
+      if (!(error instanceof PartDiedError)) throw error;
+      this.#send({ kind: "died", part: error.part, message: error.message });
+    } finally {
+      for (const gate of this.#gates) gate.shutdown();
+      await this.#pool.destroy();
+    }
+  }
+
+  /**
+   * Each vCPU boots as its thread comes up; the run's t0 is when all of them have.
+   *
+   * @returns false when told to stop before that
+   */
+  async #boot(): Promise<boolean> {
+    const pending = new Set(this.#gates.keys());
+    while (pending.size > 0) {
+      const seen = Atomics.load(this.#control.words, EVENT_COUNTER);
+      const now = this.#clock.nowNs();
+      for (const vcpu of pending) {
+        this.#mailboxes[vcpu].serve(this.#built.host, now);
+        if (this.#gates[vcpu].booted) pending.delete(vcpu);
+      }
+      if (pending.size > 0) Atomics.wait(this.#control.words, EVENT_COUNTER, seen, BOOT_WAIT_MS);
+      await this.#turnEventLoop(this.#clock.nowNs());
+      if (Atomics.load(this.#control.words, STOP_REQUESTED) !== 0) return false;
+    }
+    this.#begin();
+    return true;
+  }
+
+  #begin(): void {
+    this.#startNs = this.#clock.nowNs();
+    this.#control.startNs = this.#startNs;
+    this.#poller?.begin(this.#gates, this.#startNs);
+    this.#built.checker.begin(this.#startNs);
+    this.#built.host.begin(this.#startNs);
+    if (this.#sampleNs !== null) this.#nextSample = this.#startNs + this.#sampleNs;
+    this.#drainCommands(this.#startNs);
+  }
+
+  /** @returns whether it was told to stop before its time */
+  async #runToEnd(): Promise<boolean> {
+    const endNs = this.#startNs + this.#scenario.durationNs;
+    for (;;) {
+      const seen = Atomics.load(this.#control.words, EVENT_COUNTER);
+      const now = this.#turn();
+      if (now >= endNs) return false;
+      if (Atomics.load(this.#control.words, STOP_REQUESTED) !== 0) return true;
+      if (now - this.#eventLoopAt >= EVENT_LOOP_INTERVAL_NS) await this.#turnEventLoop(now);
+      else this.#waitForEvent(seen, Math.min(endNs, this.#nextSample, this.#poller?.nextPoll ?? endNs));
+    }
+  }
+
+  /** One round of everything that may have happened. @returns the instant it dealt with */
+  #turn(): Ns {
+    const now = this.#clock.nowNs();
+    const { host } = this.#built;
+    this.#collectExits(now);
+    this.#poller?.poll(now, this.#clock);
+    host.advance(now);
+    this.#drainCommands(now);
+    if (now >= this.#nextSample) this.#sample(now);
+    dieWhenDue(this.#fault, now - this.#startNs);
+    return now;
+  }
+
+  #collectExits(now: Ns): void {
+    const { host, kind } = this.#built;
+    for (const vcpu of this.#granted) {
+      const gate = this.#gates[vcpu];
+      this.#mailboxes[vcpu].serve(host, now);
+      if (!gate.collectExit()) continue;
+      this.#granted.delete(vcpu);
+      this.#countExitNoise(vcpu, gate.exitedAt, now);
+      // On the emulated host the pCPU is held until the hypervisor has seen the exit; on the real one it never was.
+      host.exited(vcpu, gate.reason, gate.wakeAt, kind === "fair" ? now : gate.exitedAt);
+    }
+  }
+
+  /** Time in which the ledger still says "run": from the kick, or the vCPU's own exit, to this moment. */
+  #countExitNoise(vcpu: number, exitedAt: Ns, now: Ns): void {
+    const since = this.#kickedAt[vcpu] > 0 ? Math.min(this.#kickedAt[vcpu], exitedAt) : exitedAt;
+    this.#noiseNs[vcpu] += Math.max(0, now - since);
+    this.#kickedAt[vcpu] = 0;
+  }
+
+  #drainCommands(now: Ns): void {
+    const { commands } = this.#built.host;
+    for (; !commands.empty; commands.drop()) {
+      const { vcpu, command } = commands;
+      if (command === HostCommand.Grant) {
+        this.#granted.add(vcpu);
+        this.#gates[vcpu].grant(now);
+      } else {
+        this.#kickedAt[vcpu] = now;
+        this.#gates[vcpu].kick();
+      }
+    }
+  }
+
+  #waitForEvent(seen: number, otherDeadline: Ns): void {
+    const deadline = Math.min(this.#built.host.nextDeadline, otherDeadline, this.#eventLoopAt + EVENT_LOOP_INTERVAL_NS);
+    const waitNs = deadline - this.#clock.nowNs();
+    if (waitNs > 0) Atomics.wait(this.#control.words, EVENT_COUNTER, seen, waitNs / NS_PER_MS);
+  }
+
+  /** Lets results, errors and exits of vCPU threads arrive. @throws PartDiedError when one has died */
+  async #turnEventLoop(now: Ns): Promise<void> {
+    this.#eventLoopAt = now;
+    await eventLoopTurn();
+    if (this.#pool.death !== null) throw this.#pool.death;
+  }
+
+  /** Takes every vCPU off its pCPU and closes the ledger. @returns the end of the run */
+  async #stop(): Promise<Ns> {
+    const { host, checker } = this.#built;
+    const stopNs = this.#clock.nowNs();
+    host.stop(stopNs);
+    this.#drainCommands(stopNs);
+    while (!host.quiescent) {
+      const seen = Atomics.load(this.#control.words, EVENT_COUNTER);
+      const now = this.#clock.nowNs();
+      this.#collectExits(now);
+      if (host.quiescent) break;
+      if (now - stopNs > STOP_TIMEOUT_NS) {
+        throw new PartDiedError(`vCPU ${[...this.#granted].join(", ")}`, "did not give its pCPU back within 10 s");
+      }
+      Atomics.wait(this.#control.words, EVENT_COUNTER, seen, BOOT_WAIT_MS);
+      await this.#turnEventLoop(now);
+    }
+    const endNs = this.#clock.nowNs();
+    this.#poller?.finish(endNs);
+    host.ledger.close(endNs);
+    checker.close(endNs);
+    return endNs;
+  }
+
+  async #report(elapsedNs: Ns, stoppedEarly: boolean): Promise<void> {
+    for (const gate of this.#gates) gate.shutdown();
+    const reports = await this.#pool.reports().catch((error: unknown) => {
+      throw this.#pool.death ?? error;
+    });
+    const { host, checker } = this.#built;
+    const noiseNs = reports.map(({ noiseMeasured }, vcpu) =>
+      noiseMeasured ? Math.round(this.#noiseNs[vcpu] + this.#gates[vcpu].noiseNs) : null,
+    );
+    const onCpuNs = reports.map((_, vcpu) => this.#poller?.onCpuNs(vcpu) ?? null);
+    const run = { scenario: this.#scenario, elapsedNs, stoppedEarly, ram: this.#ram, host, checker, reports, noiseNs, onCpuNs };
+    this.#send({ kind: "result", result: assembleResult(run) });
+  }
+
+  #sample(now: Ns): void {
+    if (this.#sampleNs === null) return;
+    const passed = Math.floor((now - this.#nextSample) / this.#sampleNs) + 1;
+    this.#nextSample += passed * this.#sampleNs;
+    for (let vcpu = 0; vcpu < this.#gates.length; vcpu++) this.#readFigures(vcpu);
+    this.#send({ kind: "sample", sample: sampleOf(this.#built.host, this.#guestFigures, this.#startNs, now) });
+  }
+
+  /** What cannot be read now stays as it was. */
+  #readFigures(vcpu: number): void {
+    const words = this.#figures;
+    const base = this.#control.figuresOf(vcpu);
+    if (readPage(this.#control.words, base, words, FIGURES_WORD_COUNT, FIGURES_RETRIES) === GAVE_UP) return;
+    const at = (word: number): Ns => new U64().set(words[word + 1], words[word]).toNumber();
+    this.#guestFigures[vcpu] = { userNs: at(1), systemNs: at(3), idleNs: at(5), stealNs: at(8) };
+  }
+}

@@ -1,0 +1,176 @@
+import type { GuestCpu } from "../../guest/guest-cpu.js";
+import { ExitReason } from "../../shared/kvm-abi.js";
+import { PAGE_WORDS_NS } from "../../shared/pvclock-page.js";
+import { type Ns, NS_PER_MS } from "../../shared/units.js";
+import { writePage } from "../../shared/version-protocol.js";
+import { ClockMonitor } from "../check/clock-monitor.js";
+import type { VcpuReport } from "../vcpu-report.js";
+import { CLOCK_MAXIMUM_LONG, type ControlMemory, FIGURES_WORD_COUNT } from "./control-memory.js";
+import { CostMeter } from "./cost-meter.js";
+import { dieWhenDue } from "./fault.js";
+import type { VcpuTask } from "./messages.js";
+import { measureClockCostNs, type RealClock } from "./real-clock.js";
+import { RealCpu } from "./real-cpu.js";
+import { Schedstat } from "./schedstat.js";
+import type { GuestGate } from "./vcpu-gate.js";
+
+/** Every so many quanta: a remote page, a monitored clock reading, a timed batch of page reads, fresh figures. */
+const REMOTE_INTERVAL = 8;
+const MONITOR_INTERVAL = 4;
+const COST_INTERVAL = 512;
+const COST_BATCH = 16;
+const FIGURES_INTERVAL_NS = 50 * NS_PER_MS;
+
+export interface VcpuLoopParts {
+  readonly task: VcpuTask;
+  readonly control: ControlMemory;
+  readonly gate: GuestGate;
+  readonly clock: RealClock;
+  readonly guest: GuestCpu;
+  readonly measureNoise: boolean;
+  readonly threadId: number;
+}
+
+/** The real driver's guest end: tells a GuestCpu the time while its gate is open. Thin; every rule is elsewhere. */
+export class VcpuLoop {
+  readonly #parts: VcpuLoopParts;
+  readonly #gate: GuestGate;
+  readonly #guest: GuestCpu;
+  readonly #clock: RealClock;
+  readonly #cpu: RealCpu;
+  readonly #schedstat: Schedstat | null;
+  readonly #monitor: ClockMonitor;
+  readonly #clockCostNs: number;
+  readonly #tickCost = new CostMeter();
+  readonly #readCost = new CostMeter();
+  readonly #figures = new Int32Array(PAGE_WORDS_NS);
+  readonly #figuresBase: number;
+  #figuresAt: Ns = 0;
+  #quanta = 0;
+
+  constructor(parts: VcpuLoopParts) {
+    this.#parts = parts;
+    this.#gate = parts.gate;
+    this.#guest = parts.guest;
+    this.#clock = parts.clock;
+    this.#cpu = new RealCpu(parts.clock);
+    this.#schedstat = parts.measureNoise ? Schedstat.open(parts.threadId) : null;
+    this.#monitor = new ClockMonitor(parts.control.longs, CLOCK_MAXIMUM_LONG);
+    this.#clockCostNs = measureClockCostNs(parts.clock);
+    this.#figuresBase = parts.control.figuresOf(parts.task.cpu.id);
+  }
+
+  /** Until the host ends the run. */
+  run(): void {
+    if (!this.#gate.awaitGrant()) return;
+    this.#guest.begin(this.#parts.control.startNs, this.#parts.task.tickPhaseNs);
+    do {
+      this.#runGranted();
+    } while (this.#gate.awaitGrant());
+    this.#schedstat?.close();
+  }
+
+  /** One stay on a pCPU. */
+  #runGranted(): void {
+    let now = this.#clock.nowNs();
+    this.#countNoise(now - this.#gate.grantedAt);
+    this.#guest.enter(now);
+    // At least one quantum, also when the kick was there before the thread woke: or a late machine would starve it.
+    while (!this.#guest.wantsHalt) {
+      now = this.#runQuantum(now);
+      if (this.#gate.kicked) break;
+    }
+    this.#guest.leave(now);
+    this.#publishFigures(now);
+    this.#countNoise(0);
+    const halts = this.#guest.wantsHalt;
+    this.#gate.exit(halts ? ExitReason.Halted : ExitReason.Kicked, halts ? this.#guest.wakeAt : now, now);
+  }
+
+  #runQuantum(from: Ns): Ns {
+    const now = this.#cpu.runUntil(this.#guest.nextDeadline, from);
+    const tickDue = this.#guest.nextTick <= now;
+    this.#guest.advance(now, this.#cpu.lastGapNs);
+    if (tickDue) this.#tickCost.record(Math.max(0, this.#clock.nowNs() - now - this.#clockCostNs));
+    this.#readPages(now);
+    dieWhenDue(this.#parts.task.fault, now - this.#parts.control.startNs);
+    return tickDue ? this.#clock.nowNs() : now;
+  }
+
+  /** Between quanta the CPU's code reads the time, and now and then another CPU's page. */
+  #readPages(now: Ns): void {
+    this.#quanta++;
+    if (this.#quanta % MONITOR_INTERVAL === 0) this.#readMonitored(now);
+    else this.#guest.time.nowNs(now);
+    if (this.#quanta % REMOTE_INTERVAL === 0) this.#guest.time.readRemote();
+    if (this.#quanta % COST_INTERVAL === 0) this.#measureReads();
+    if (now - this.#figuresAt > FIGURES_INTERVAL_NS) this.#publishFigures(now);
+  }
+
+  #readMonitored(now: Ns): void {
+    const { time } = this.#guest;
+    if (!time.registered) return;
+    const before = this.#monitor.before();
+    const guardedNs = time.nowNs(now);
+    this.#monitor.after(before, time.kvmclock.rawNs, guardedNs);
+  }
+
+  #measureReads(): void {
+    const before = this.#clock.nowNs();
+    for (let read = 0; read < COST_BATCH; read++) if (!this.#guest.time.readOwn()) return;
+    this.#readCost.record((this.#clock.nowNs() - before - this.#clockCostNs) / COST_BATCH);
+  }
+
+  /**
+   * Adds to the noise: what the thread waited for a real CPU since it was asked last, and a latency given.
+   * A wait while parked is the wake-up latency, which the grant's latency contains.
+   */
+  #countNoise(grantLatencyNs: Ns): void {
+    if (this.#schedstat === null) return;
+    const before = this.#schedstat.runDelayNs;
+    this.#schedstat.read();
+    this.#gate.addNoise(grantLatencyNs > 0 ? grantLatencyNs : this.#schedstat.runDelayNs - before);
+  }
+
+  #publishFigures(now: Ns): void {
+    this.#figuresAt = now;
+    const { userNs, systemNs, idleNs, stealNs } = this.#guest.cpuTime;
+    this.#setFigure(1, userNs);
+    this.#setFigure(3, systemNs);
+    this.#setFigure(5, idleNs);
+    this.#setFigure(8, stealNs);
+    writePage(this.#parts.control.words, this.#figuresBase, this.#figures, FIGURES_WORD_COUNT, null);
+  }
+
+  #setFigure(word: number, ns: Ns): void {
+    this.#figures[word] = ns | 0;
+    this.#figures[word + 1] = (ns / 4_294_967_296) | 0;
+  }
+
+  report(): VcpuReport {
+    const { time, cpuTime, watchdog, ticks, lostTicks } = this.#guest;
+    const { reader, stealClock } = time;
+    const { consistent, overlapped, retries, maxRetries, gaveUp, audited, torn } = reader;
+    const { rawBackwardSteps, maxRawBackwardNs, backwardSteps } = this.#monitor;
+    return {
+      guest: {
+        accounting: this.#parts.task.cpu.accounting,
+        stealEnabled: stealClock.active,
+        ...cpuTime,
+        ticks,
+        lostTicks,
+        softlockups: { reported: watchdog.reported, suppressed: watchdog.suppressed },
+      },
+      reads: { consistent, remote: time.remoteReads, overlapped, retries, maxRetries, gaveUp, audited, torn },
+      clock: { rawBackwardSteps, maxRawBackwardNs, backwardSteps },
+      cost: { tickNs: this.#tickCost.medianNs, pageReadNs: this.#readCost.medianNs },
+      steal: {
+        takenNs: stealClock.takenNs,
+        firstVersion: stealClock.firstVersion,
+        lastVersion: stealClock.lastVersion,
+        rebaselined: stealClock.rebaselined,
+      },
+      noiseMeasured: this.#schedstat !== null,
+    };
+  }
+}

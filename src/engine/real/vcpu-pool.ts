@@ -1,0 +1,90 @@
+import { join } from "node:path";
+import { Piscina } from "piscina";
+import type { Scenario } from "../scenario.js";
+import type { VcpuReport } from "../vcpu-report.js";
+import type { VcpuTask, VcpuWorkerData } from "./messages.js";
+import { tickNsecOf } from "../../shared/units.js";
+
+/** A vCPU needs a few MB; the limit is what stops one that runs wild from taking the others with it. */
+const VCPU_RESOURCE_LIMITS = { maxOldGenerationSizeMb: 48, maxYoungGenerationSizeMb: 4, stackSizeMb: 1 };
+
+/** How long destroying the pool may take before the process's end has to do it. */
+const DESTROY_TIMEOUT_MS = 500;
+
+/** A part of the run that died: which, and of what. */
+export class PartDiedError extends Error {
+  readonly part: string;
+
+  constructor(part: string, message: string) {
+    super(message);
+    this.name = "PartDiedError";
+    this.part = part;
+  }
+}
+
+/**
+ * One thread per vCPU, no more and no fewer: they wait for each other, so a pool that queues one of them would hang. Tasks
+ * settle only while the owning thread is in its event loop.
+ */
+export class VcpuPool {
+  readonly #pool: Piscina<VcpuTask, VcpuReport>;
+  readonly #reports: Promise<VcpuReport>[];
+  #death: PartDiedError | null = null;
+
+  constructor(scenario: Scenario, data: VcpuWorkerData) {
+    const count = scenario.vcpus.length;
+    this.#pool = new Piscina({
+      filename: join(__dirname, "vcpu-worker.js"),
+      minThreads: count,
+      maxThreads: count,
+      // A worker that blocks on Piscina's own Atomics could not be stopped in an orderly way.
+      atomics: "disabled",
+      resourceLimits: VCPU_RESOURCE_LIMITS,
+      workerData: data,
+    });
+    this.#reports = scenario.vcpus.map((_, id) => this.#start(scenario, id));
+  }
+
+  /** The first vCPU that died, or null. */
+  get death(): PartDiedError | null {
+    return this.#death;
+  }
+
+  /** All reports, once every vCPU has left its loop. */
+  async reports(): Promise<VcpuReport[]> {
+    return Promise.all(this.#reports);
+  }
+
+  /** Stops every thread, whatever it is doing. Bounded. */
+  async destroy(): Promise<void> {
+    const timeout = new Promise<void>((resolve) => setTimeout(resolve, DESTROY_TIMEOUT_MS).unref());
+    await Promise.race([this.#pool.destroy(), timeout]);
+  }
+
+  #start(scenario: Scenario, id: number): Promise<VcpuReport> {
+    const report = this.#pool.run(taskOf(scenario, id));
+    report.catch((error: unknown) => {
+      const message = error instanceof Error ? error.message : String(error);
+      this.#death ??= new PartDiedError(`vCPU ${id}`, message);
+    });
+    return report;
+  }
+}
+
+function taskOf(scenario: Scenario, id: number): VcpuTask {
+  const { workload, tickPhaseNs, gpa } = scenario.vcpus[id];
+  return {
+    cpu: {
+      id,
+      accounting: scenario.accounting,
+      tickNsec: tickNsecOf(scenario.hz),
+      watchdogMode: scenario.watchdog.mode,
+      watchdogThresholdNs: scenario.watchdog.thresholdNs,
+      watchdogPeriodNs: scenario.watchdog.periodNs,
+      workload,
+      gpa,
+    },
+    tickPhaseNs,
+    fault: scenario.faults.find(({ part }) => part === id) ?? null,
+  };
+}

@@ -1,0 +1,79 @@
+import type { Ns } from "../shared/units.js";
+
+/**
+ * A run, fully resolved: every default filled in, every name turned into numbers. This is what an engine takes;
+ * the command line, a scenario file and a program all end up here.
+ */
+export interface Scenario {
+  readonly host: HostKind;
+  readonly durationNs: Ns;
+  /** Emulated physical CPUs. The linux host has none of its own: 0. */
+  readonly pcpus: number;
+  readonly sliceNs: Ns;
+  readonly update: UpdatePolicy;
+  readonly measure: Measure;
+  readonly stealUnit: StealUnit;
+  /** false: a host that does not offer steal time in CPUID. */
+  readonly stealFeature: boolean;
+  readonly accounting: AccountingName;
+  readonly hz: Hz;
+  readonly tscKhz: number;
+  readonly watchdog: WatchdogConfig;
+  /** The linux host reads schedstat this often, or less often when that would cost more than 2 % of a core. */
+  readonly pollNs: Ns;
+  readonly vcpus: readonly VcpuConfig[];
+  readonly hostTasks: readonly HostTaskConfig[];
+  readonly faults: readonly FaultConfig[];
+}
+
+export type HostKind = "fair" | "linux";
+export type Measure = "out-of-guest" | "wait";
+export type StealUnit = "ms" | "ns";
+export type AccountingName = "none" | "rfc-v2" | "mainline";
+export type Hz = 100 | 250 | 300 | 1000;
+
+export type UpdatePolicy =
+  | { readonly kind: "entry" }
+  | { readonly kind: "pcpu-change" }
+  | { readonly kind: "periodic"; readonly periodNs: Ns };
+
+export interface WatchdogConfig {
+  readonly mode: "steal-aware" | "plain";
+  readonly thresholdNs: Ns;
+  readonly periodNs: Ns;
+}
+
+/** What a guest task does with its CPU. */
+export type Workload =
+  | { readonly kind: "hog" }
+  | { readonly kind: "kernel" }
+  | { readonly kind: "mixed" }
+  | { readonly kind: "idle" }
+  | { readonly kind: "stuck" }
+  | { readonly kind: "duty"; readonly busyNs: Ns; readonly periodNs: Ns };
+
+export interface VcpuConfig {
+  readonly workload: Workload;
+  readonly nice: number;
+  /** pCPUs this vCPU may run on; null is any. */
+  readonly pcpus: readonly number[] | null;
+  /** Where its tick grid starts after the run's t0; below one tick. */
+  readonly tickPhaseNs: Ns;
+  /** The guest physical address that the guest registers; null lets the guest choose a good one. */
+  readonly gpa: number | null;
+}
+
+/** A task of the host that competes with the vCPUs for emulated pCPUs. It burns no real CPU. */
+export interface HostTaskConfig {
+  readonly workload: Extract<Workload, { kind: "hog" | "duty" }>;
+  readonly nice: number;
+  readonly pcpus: readonly number[] | null;
+}
+
+/** A part that is made to die during the run, to see what a user would see. Times count from the run's t0. */
+export interface FaultConfig {
+  readonly kind: "throw" | "exit" | "out-of-memory";
+  /** A vCPU's number, or the hypervisor. */
+  readonly part: number | "hypervisor";
+  readonly afterNs: Ns;
+}

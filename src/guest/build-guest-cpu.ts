@@ -1,0 +1,89 @@
+import type { Ns } from "../shared/units.js";
+import { CpuMode, CpuTime } from "./accounting/cpu-time.js";
+import { MainlineAccounting } from "./accounting/mainline.js";
+import { NoStealAccounting } from "./accounting/none.js";
+import { RfcV2Accounting } from "./accounting/rfc-v2.js";
+import type { TickAccounting } from "./accounting/tick-accounting.js";
+import { GuestCpu } from "./guest-cpu.js";
+import { type GuestMachine, GuestTime } from "./guest-time.js";
+import { kernelDataBytes } from "./kernel-data.js";
+import { SoftlockupWatchdog, type WatchdogMode } from "./softlockup-watchdog.js";
+import { TickDevice } from "./tick-device.js";
+import { BusyTask } from "./workload/busy-task.js";
+import { DutyTask } from "./workload/duty-task.js";
+import { IdleTask } from "./workload/idle-task.js";
+import { MixedTask } from "./workload/mixed-task.js";
+import type { Task } from "./workload/task.js";
+import { GUEST_PAGE_BYTES, PVCLOCK_ALIGN_BYTES } from "../shared/pvclock-page.js";
+
+export type AccountingName = "none" | "rfc-v2" | "mainline";
+
+export type GuestWorkload =
+  | { readonly kind: "hog" }
+  | { readonly kind: "kernel" }
+  | { readonly kind: "mixed" }
+  | { readonly kind: "idle" }
+  | { readonly kind: "stuck" }
+  | { readonly kind: "duty"; readonly busyNs: Ns; readonly periodNs: Ns };
+
+/** How one guest CPU is configured: its kernel's build and command line, and its task. */
+export interface GuestCpuConfig {
+  readonly id: number;
+  readonly accounting: AccountingName;
+  readonly tickNsec: Ns;
+  readonly watchdogMode: WatchdogMode;
+  readonly watchdogThresholdNs: Ns;
+  readonly watchdogPeriodNs: Ns;
+  readonly workload: GuestWorkload;
+  /** The guest physical address to register; null for the guest's own choice. */
+  readonly gpa: number | null;
+}
+
+/** Boots a guest CPU: assembles it, asks the host for its features and registers its page. */
+export function bootGuestCpu(machine: GuestMachine, config: GuestCpuConfig): GuestCpu {
+  const time = new GuestTime(machine, config.id);
+  const cpuTime = new CpuTime();
+  time.register(config.gpa ?? defaultPvclockAddress(machine.cpuCount, config.id), config.accounting !== "none");
+  return new GuestCpu({
+    time,
+    cpuTime,
+    accounting: accountingOf(config.accounting, cpuTime, time, config.tickNsec),
+    tick: new TickDevice(config.tickNsec),
+    watchdog: new SoftlockupWatchdog(config.watchdogMode, config.watchdogThresholdNs, config.watchdogPeriodNs),
+    task: taskOf(config.workload),
+  });
+}
+
+/** Each CPU has a page of its own. Addresses at one offset in every page would all share one set of the L1 cache. */
+export function defaultPvclockAddress(cpuCount: number, cpu: number): number {
+  const slots = GUEST_PAGE_BYTES / PVCLOCK_ALIGN_BYTES;
+  return kernelDataBytes(cpuCount) + cpu * GUEST_PAGE_BYTES + (cpu % slots) * PVCLOCK_ALIGN_BYTES;
+}
+
+function accountingOf(name: AccountingName, cpuTime: CpuTime, time: GuestTime, tickNsec: Ns): TickAccounting {
+  switch (name) {
+    case "none":
+      return new NoStealAccounting(cpuTime, tickNsec);
+    case "rfc-v2":
+      return new RfcV2Accounting(cpuTime, time.stealClock, tickNsec);
+    case "mainline":
+      return new MainlineAccounting(cpuTime, time.stealClock, tickNsec);
+  }
+}
+
+function taskOf(workload: GuestWorkload): Task {
+  switch (workload.kind) {
+    case "hog":
+      return new BusyTask(CpuMode.User, true);
+    case "kernel":
+      return new BusyTask(CpuMode.System, true);
+    case "stuck":
+      return new BusyTask(CpuMode.System, false);
+    case "mixed":
+      return new MixedTask();
+    case "idle":
+      return new IdleTask();
+    case "duty":
+      return new DutyTask(workload.busyNs, workload.periodNs);
+  }
+}

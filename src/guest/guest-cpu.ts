@@ -1,0 +1,130 @@
+import type { Ns } from "../shared/units.js";
+import { CpuMode, CpuTime } from "./accounting/cpu-time.js";
+import type { TickAccounting } from "./accounting/tick-accounting.js";
+import type { GuestTime } from "./guest-time.js";
+import type { SoftlockupWatchdog } from "./softlockup-watchdog.js";
+import type { TickDevice } from "./tick-device.js";
+import type { Task } from "./workload/task.js";
+
+/** The parts of a guest CPU. */
+export interface GuestCpuParts {
+  readonly time: GuestTime;
+  readonly cpuTime: CpuTime;
+  readonly accounting: TickAccounting;
+  readonly tick: TickDevice;
+  readonly watchdog: SoftlockupWatchdog;
+  readonly task: Task;
+}
+
+/**
+ * One CPU of the guest kernel: delivers ticks, runs the watchdog and one task. It is told the time and never asks:
+ *
+ *     begin(t0)                   once, when the machine goes live; the CPU is not on a pCPU yet
+ *     enter(now)                  it got a pCPU
+ *     advance(now)                it ran without a gap since the last instant it was told
+ *     leave(now)                  it lost the pCPU, or gave it up because it wants to halt
+ *
+ * Within one instant the order is the kernel's: the pending tick, then timers, then the watchdog task, then the task.
+ */
+export class GuestCpu {
+  readonly time: GuestTime;
+  readonly cpuTime: CpuTime;
+  readonly watchdog: SoftlockupWatchdog;
+  readonly #accounting: TickAccounting;
+  readonly #tick: TickDevice;
+  readonly #task: Task;
+  #toldAt: Ns = 0;
+  #idle = false;
+
+  /** Tick deadlines accounted: taken one by one, or together on idle exit. */
+  ticks = 0;
+  /** Tick deadlines that passed out of guest and were merged into the one that was pending. */
+  lostTicks = 0;
+
+  constructor(parts: GuestCpuParts) {
+    this.time = parts.time;
+    this.cpuTime = parts.cpuTime;
+    this.watchdog = parts.watchdog;
+    this.#accounting = parts.accounting;
+    this.#tick = parts.tick;
+    this.#task = parts.task;
+  }
+
+  /** It has nothing to run: give the pCPU back. */
+  get wantsHalt(): boolean {
+    return this.#idle;
+  }
+
+  /** While it wants to halt: when its first timer goes off. */
+  get wakeAt(): Ns {
+    return Math.min(this.#task.wakeAt, this.watchdog.nextSample);
+  }
+
+  /** While it runs: it must be told the time no later than this. */
+  get nextDeadline(): Ns {
+    const taskChange = this.#toldAt + this.#task.remainingNs;
+    return Math.min(this.#tick.nextTick, this.watchdog.nextSample, taskChange);
+  }
+
+  /** The next tick, for a driver that measures what ticks cost. */
+  get nextTick(): Ns {
+    return this.#tick.nextTick;
+  }
+
+  begin(startNs: Ns, tickPhaseNs: Ns): void {
+    this.#toldAt = startNs;
+    this.#tick.start(startNs, tickPhaseNs);
+    this.watchdog.start(startNs, this.time.nowNs(startNs), this.time.stealClock.takenNs);
+    this.#task.start(startNs);
+  }
+
+  enter(now: Ns): void {
+    this.#toldAt = now;
+    if (this.#idle) this.#exitIdle(now);
+    else this.#takeTick(this.#task.mode, this.#tick.takeDue(now), now);
+    this.#runTimers(now);
+    this.#idle = this.#task.halted;
+  }
+
+  /** @param notRunNs how much of the span since the last told instant a real machine took away unseen */
+  advance(now: Ns, notRunNs: Ns = 0): void {
+    const ranNs = now - this.#toldAt - notRunNs;
+    this.#toldAt = now;
+    this.#takeTick(this.#task.mode, this.#tick.takeDue(now), now);
+    this.#task.ran(ranNs, now);
+    this.#runTimers(now);
+    this.#idle = this.#task.halted;
+  }
+
+  leave(now: Ns): void {
+    this.#toldAt = now;
+  }
+
+  /**
+   * Leaves tickless idle: tick_nohz_idle_exit. The deadlines that passed are idle time, but for the last of them,
+   * which is pending and comes as a tick, still in idle. The watchdog is touched first: no task was kept waiting.
+   */
+  #exitIdle(now: Ns): void {
+    const due = this.#tick.takeDue(now);
+    const withoutTick = Math.max(0, due - 1);
+    this.#accounting.accountIdleExit(withoutTick);
+    this.ticks += withoutTick;
+    this.watchdog.touch(this.time.nowNs(now), this.time.stealClock.takenNs);
+    if (due > 0) this.#takeTick(CpuMode.Idle, 1, now);
+    this.#task.woken(now);
+  }
+
+  /** Exactly one tick is delivered, however many fell due. */
+  #takeTick(mode: CpuMode, due: number, now: Ns): void {
+    if (due === 0) return;
+    this.ticks++;
+    this.lostTicks += due - 1;
+    this.#accounting.accountProcessTick(mode);
+    this.watchdog.check(this.time.nowNs(now), this.time.stealClock.takenNs);
+  }
+
+  #runTimers(now: Ns): void {
+    if (!this.watchdog.sampleDue(now)) return;
+    if (this.#task.preemptible) this.watchdog.touch(this.time.nowNs(now), this.time.stealClock.takenNs);
+  }
+}

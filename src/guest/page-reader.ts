@@ -1,0 +1,72 @@
+import type { AuditRing } from "../shared/audit-ring.js";
+import { PAGE_WORDS_NS } from "../shared/pvclock-page.js";
+import { GAVE_UP, readPage } from "../shared/version-protocol.js";
+
+/**
+ * About 10 us of an odd version. A writer takes well under 1 us, so beyond that it was descheduled, for as long as a
+ * host time slice: better to come back at the next tick.
+ */
+export const MAX_READ_RETRIES = 1_000;
+
+/** One read in this many is audited, and every one that had to retry. */
+const AUDIT_INTERVAL = 8;
+
+/** A registered pvclock page, its own or another CPU's. */
+export interface PageLocation {
+  /** Index of the version word in guest RAM. */
+  readonly base: number;
+  readonly audit: AuditRing | null;
+}
+
+/** Reads pages under the version protocol, and counts what it met. One per vCPU, which owns it alone. */
+export class PageReader {
+  /** The words of the last consistent read. */
+  readonly words = new Int32Array(PAGE_WORDS_NS);
+  readonly ram: Int32Array;
+  readonly #wordCount: number;
+  #untilAudit = AUDIT_INTERVAL;
+
+  consistent = 0;
+  overlapped = 0;
+  retries = 0;
+  maxRetries = 0;
+  gaveUp = 0;
+  audited = 0;
+  torn = 0;
+
+  /** @param wordCount PAGE_WORDS or PAGE_WORDS_NS, as the host offers */
+  constructor(ram: Int32Array, wordCount: number) {
+    this.ram = ram;
+    this.#wordCount = wordCount;
+  }
+
+  /** @returns whether `words` now holds one consistent update of the page; false: it gave up and they are 0 */
+  read(page: PageLocation): boolean {
+    const retries = readPage(this.ram, page.base, this.words, this.#wordCount, MAX_READ_RETRIES);
+    if (retries === GAVE_UP) {
+      this.gaveUp++;
+      this.#countRetries(MAX_READ_RETRIES);
+      return false;
+    }
+    this.consistent++;
+    if (retries > 0) this.#countRetries(retries);
+    this.#untilAudit--;
+    if (retries > 0 || this.#untilAudit === 0) this.#audit(page.audit);
+    return true;
+  }
+
+  #countRetries(retries: number): void {
+    this.overlapped++;
+    this.retries += retries;
+    if (retries > this.maxRetries) this.maxRetries = retries;
+  }
+
+  #audit(audit: AuditRing | null): void {
+    this.#untilAudit = AUDIT_INTERVAL;
+    if (audit === null) return;
+    const verdict = audit.check(this.words[0], this.words, this.#wordCount);
+    if (verdict === "unaudited") return;
+    this.audited++;
+    if (verdict === "torn") this.torn++;
+  }
+}

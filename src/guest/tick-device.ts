@@ -1,0 +1,29 @@
+import type { Ns } from "../shared/units.js";
+
+/**
+ * A CPU's periodic tick: a grid of deadlines, tickNsec apart, with a phase of its own. A deadline that passes while the
+ * CPU is out of guest stays pending; at most one is delivered, the others are lost and the next is on the grid again.
+ */
+export class TickDevice {
+  readonly tickNsec: Ns;
+  /** The next deadline; Infinity until started. */
+  nextTick: Ns = Number.POSITIVE_INFINITY;
+
+  constructor(tickNsec: Ns) {
+    this.tickNsec = tickNsec;
+  }
+
+  /** Starts the grid: its first deadline is the first of start + phase + n ticks that is after start. */
+  start(startNs: Ns, phaseNs: Ns): void {
+    this.nextTick = startNs + (phaseNs > 0 ? phaseNs : this.tickNsec);
+  }
+
+  /** Deadlines that have passed by now; moves on to the first that has not. */
+  takeDue(now: Ns): number {
+    if (now < this.nextTick) return 0;
+    const lateNs = now - this.nextTick;
+    const further = (lateNs - (lateNs % this.tickNsec)) / this.tickNsec;
+    this.nextTick += (further + 1) * this.tickNsec;
+    return further + 1;
+  }
+}

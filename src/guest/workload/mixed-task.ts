@@ -1,0 +1,32 @@
+import { type Ns, NS_PER_US } from "../../shared/units.js";
+import { CpuMode } from "../accounting/cpu-time.js";
+import type { Task } from "./task.js";
+
+/**
+ * Burst lengths share no small factor with any tick: at 100, 250 and 1000 Hz the tick visits every part of the 2.64 ms
+ * cycle, so that tick accounting sees both modes in their true proportion.
+ */
+const USER_BURST_NS = 1_730 * NS_PER_US;
+const SYSTEM_BURST_NS = 910 * NS_PER_US;
+
+/** Always wants the CPU, in user mode and system mode by turns, about two to one: `mixed`. */
+export class MixedTask implements Task {
+  mode: CpuMode = CpuMode.User;
+  remainingNs: Ns = USER_BURST_NS;
+  readonly halted = false;
+  readonly wakeAt = Number.POSITIVE_INFINITY;
+  readonly preemptible = true;
+
+  start(): void {}
+
+  ran(ns: Ns): void {
+    this.remainingNs -= ns % (USER_BURST_NS + SYSTEM_BURST_NS);
+    // Less than one cycle is left to take, so at most two bursts end in it.
+    while (this.remainingNs <= 0) {
+      this.mode = this.mode === CpuMode.User ? CpuMode.System : CpuMode.User;
+      this.remainingNs += this.mode === CpuMode.User ? USER_BURST_NS : SYSTEM_BURST_NS;
+    }
+  }
+
+  woken(): void {}
+}

@@ -1,0 +1,210 @@
+import { DeadlineHeap, NEVER } from "../shared/deadline-heap.js";
+import { type CpuidRegisters, ExitReason } from "../shared/kvm-abi.js";
+import type { U64 } from "../shared/u64.js";
+import type { Ns } from "../shared/units.js";
+import { CommandRing, HostCommand } from "./command-ring.js";
+import { BALANCE_SLICES, FairScheduler, type SchedDecisions } from "./fair-scheduler.js";
+import type { Host } from "./host.js";
+import { HostTask } from "./host-task.js";
+import { KvmPlatform } from "./kvm-platform.js";
+import { Ledger } from "./ledger.js";
+import { type PageObserver, type PublisherConfig, PvclockPublisher } from "./pvclock-publisher.js";
+import { SchedEntity } from "./sched-entity.js";
+import { OutState, type SchedNotifier } from "./sched-notifier.js";
+
+/** Who wants to run, and where it may. */
+export interface SchedParameters {
+  readonly nice: number;
+  readonly pcpus: readonly number[] | null;
+}
+
+export interface FairHostConfig {
+  readonly pcpus: number;
+  readonly sliceNs: Ns;
+  /** Refresh the pages of running vCPUs this often; null for never. */
+  readonly refreshNs: Ns | null;
+  readonly measure: "out-of-guest" | "wait";
+  readonly publish: Omit<PublisherConfig, "measuredNs">;
+  readonly vcpus: readonly SchedParameters[];
+  readonly tasks: readonly (SchedParameters & { readonly duty: { busyNs: Ns; periodNs: Ns } | null })[];
+}
+
+/** The emulated host: its own scheduler over emulated pCPUs, a ledger, and a page for each vCPU that registers one. */
+export class FairHost implements Host, SchedDecisions {
+  readonly ledger: Ledger;
+  readonly publisher: PvclockPublisher;
+  readonly platform: KvmPlatform;
+  readonly commands: CommandRing;
+  readonly #config: FairHostConfig;
+  readonly #notifiers: readonly SchedNotifier[];
+  readonly #entities: readonly SchedEntity[];
+  readonly #scheduler: FairScheduler;
+  /** Slots: pCPUs, then timers of vCPUs and host tasks, then the balancer, then the refresh of running vCPUs. */
+  readonly #deadlines: DeadlineHeap;
+  readonly #balanceSlot: number;
+  readonly #refreshSlot: number;
+  readonly #pendingInterrupt: Uint8Array;
+  readonly #halted: Uint8Array;
+  #running = 0;
+
+  /** @param notifiers called after the ledger and before the publisher @param observer hears of every page write */
+  constructor(ram: Int32Array, config: FairHostConfig, notifiers: readonly SchedNotifier[], observer: PageObserver) {
+    const vcpuCount = config.vcpus.length;
+    this.#config = config;
+    this.#entities = entitiesOf(config);
+    this.#balanceSlot = config.pcpus + this.#entities.length;
+    this.#refreshSlot = this.#balanceSlot + 1;
+    this.#deadlines = new DeadlineHeap(this.#refreshSlot + 1);
+    this.#pendingInterrupt = new Uint8Array(vcpuCount);
+    this.#halted = new Uint8Array(vcpuCount);
+    this.commands = new CommandRing(vcpuCount);
+    this.ledger = new Ledger(vcpuCount);
+    const { vcpus } = this.ledger;
+    const measuredNs =
+      config.measure === "wait"
+        ? (vcpu: number): Ns => vcpus[vcpu].waitNs
+        : (vcpu: number): Ns => vcpus[vcpu].outOfGuestNs;
+    this.publisher = new PvclockPublisher(ram, vcpuCount, { ...config.publish, measuredNs }, observer);
+    const { offersSteal, nanoseconds } = config.publish;
+    this.platform = new KvmPlatform(ram.byteLength, offersSteal, nanoseconds, this.publisher);
+    this.#notifiers = [this.ledger, ...notifiers, this.publisher];
+    this.#scheduler = new FairScheduler(config.pcpus, config.sliceNs, this.#entities, this.#deadlines, this);
+  }
+
+  get nextDeadline(): Ns {
+    return this.#deadlines.earliest;
+  }
+
+  get quiescent(): boolean {
+    return this.#running === 0;
+  }
+
+  begin(now: Ns): void {
+    this.ledger.begin(now);
+    if (this.#config.pcpus > 1) this.#deadlines.set(this.#balanceSlot, now + BALANCE_SLICES * this.#config.sliceNs);
+    if (this.#config.refreshNs !== null) this.#deadlines.set(this.#refreshSlot, now + this.#config.refreshNs);
+    for (const entity of this.#entities) {
+      entity.task?.start(now);
+      this.#scheduler.wake(entity, now);
+    }
+  }
+
+  advance(now: Ns): void {
+    while (this.#deadlines.earliest <= now) this.#deadlineDue(this.#deadlines.earliestSlot, now);
+  }
+
+  exited(vcpu: number, reason: ExitReason, wakeAt: Ns, now: Ns): void {
+    const entity = this.#entities[vcpu];
+    this.#running--;
+    switch (reason) {
+      case ExitReason.Kicked:
+        this.#schedOut(vcpu, OutState.Wait, now);
+        this.#scheduler.yielded(entity, now);
+        return;
+      case ExitReason.Halted:
+        this.#schedOut(vcpu, OutState.Halt, now);
+        this.#halted[vcpu] = 1;
+        this.#deadlines.set(this.#timerSlot(vcpu), wakeAt);
+        this.#scheduler.blocked(entity, now);
+        if (this.#pendingInterrupt[vcpu] !== 0) this.interrupt(vcpu, now);
+        return;
+      case ExitReason.Offline:
+        this.#schedOut(vcpu, OutState.Offline, now);
+        this.#scheduler.blocked(entity, now);
+        return;
+    }
+  }
+
+  interrupt(vcpu: number, now: Ns): void {
+    if (this.#halted[vcpu] === 0) {
+      this.#pendingInterrupt[vcpu] = 1;
+      return;
+    }
+    this.#pendingInterrupt[vcpu] = 0;
+    this.#halted[vcpu] = 0;
+    this.#deadlines.clear(this.#timerSlot(vcpu));
+    for (const notifier of this.#notifiers) notifier.woken(vcpu, now);
+    this.#scheduler.wake(this.#entities[vcpu], now);
+  }
+
+  cpuid(leaf: number, out: CpuidRegisters): void {
+    this.platform.cpuid(leaf, out);
+  }
+
+  writeMsr(vcpu: number, index: number, value: U64, now: Ns): boolean {
+    return this.platform.writeMsr(vcpu, index, value, now);
+  }
+
+  stop(now: Ns): void {
+    this.#scheduler.stop(now);
+    for (let slot = 0; slot <= this.#refreshSlot; slot++) this.#deadlines.clear(slot);
+  }
+
+  schedIn(entity: SchedEntity, pcpu: number, now: Ns): void {
+    if (entity.task !== null) return;
+    this.#running++;
+    for (const notifier of this.#notifiers) notifier.schedIn(entity.id, pcpu, now);
+    this.commands.push(HostCommand.Grant, entity.id);
+  }
+
+  kick(entity: SchedEntity): void {
+    this.commands.push(HostCommand.Kick, entity.id);
+  }
+
+  taskBlocked(entity: SchedEntity): void {
+    this.#deadlines.set(this.#timerSlot(entity.id), entity.task?.wakeAt ?? NEVER);
+  }
+
+  #schedOut(vcpu: number, state: OutState, now: Ns): void {
+    for (const notifier of this.#notifiers) notifier.schedOut(vcpu, state, now);
+  }
+
+  #timerSlot(entity: number): number {
+    return this.#config.pcpus + entity;
+  }
+
+  #deadlineDue(slot: number, now: Ns): void {
+    if (slot < this.#config.pcpus) {
+      this.#scheduler.deadlineDue(slot, now);
+    } else if (slot === this.#balanceSlot) {
+      this.#deadlines.set(slot, now + BALANCE_SLICES * this.#config.sliceNs);
+      this.#scheduler.balance(now);
+    } else if (slot === this.#refreshSlot) {
+      this.#refresh(now);
+    } else {
+      this.#timerExpired(slot - this.#config.pcpus, now);
+    }
+  }
+
+  #timerExpired(entityId: number, now: Ns): void {
+    const entity = this.#entities[entityId];
+    this.#deadlines.clear(this.#timerSlot(entityId));
+    if (entity.task === null) {
+      this.interrupt(entityId, now);
+    } else {
+      entity.task.woken(now);
+      this.#scheduler.wake(entity, now);
+    }
+  }
+
+  /** A running vCPU's steal stands still, but its (tsc, system time) pair is made new. */
+  #refresh(now: Ns): void {
+    if (this.#config.refreshNs === null) return;
+    this.#deadlines.set(this.#refreshSlot, now + this.#config.refreshNs);
+    for (let pcpu = 0; pcpu < this.#config.pcpus; pcpu++) {
+      const entity = this.#scheduler.runningOn(pcpu);
+      if (entity !== null && entity.task === null) this.publisher.publish(entity.id, now);
+    }
+  }
+}
+
+function entitiesOf(config: FairHostConfig): SchedEntity[] {
+  const { sliceNs, vcpus, tasks } = config;
+  return [
+    ...vcpus.map(({ nice, pcpus }, id) => new SchedEntity(id, nice, pcpus, sliceNs, null)),
+    ...tasks.map(
+      ({ nice, pcpus, duty }, index) =>
+        new SchedEntity(vcpus.length + index, nice, pcpus, sliceNs, new HostTask(duty)),
+    ),
+  ];
+}

@@ -1,0 +1,94 @@
+import type { SchedEntity } from "./sched-entity.js";
+
+/** Virtual time is brought back towards 0 long before it passes 2^53. */
+const RENORMALISE_ABOVE = 2 ** 50;
+
+/**
+ * The runnable entities of one pCPU but for the running one, least vruntime first: `cfs_rq` (kernel/sched/fair.c), a
+ * heap in place of its tree. Equal vruntime comes out in order of arrival.
+ */
+export class RunQueue {
+  readonly #heap: SchedEntity[] = [];
+  /** Weights of all that is queued here. */
+  queuedWeight = 0;
+  /** The queue's virtual time: the largest start of a request that it ever chose. Never goes back, but for renormalising. */
+  minVruntime = 0;
+
+  get size(): number {
+    return this.#heap.length;
+  }
+
+  /** The next to run, or null. */
+  get first(): SchedEntity | null {
+    return this.#heap.length === 0 ? null : this.#heap[0];
+  }
+
+  add(entity: SchedEntity): void {
+    this.queuedWeight += entity.weight;
+    this.#heap.push(entity);
+    this.#siftUp(entity, this.#heap.length - 1);
+  }
+
+  remove(entity: SchedEntity): void {
+    this.queuedWeight -= entity.weight;
+    const position = entity.heapIndex;
+    entity.heapIndex = -1;
+    const last = this.#heap.pop();
+    if (last === undefined || last === entity) return;
+    this.#siftDown(last, this.#siftUp(last, position));
+  }
+
+  /** Removes the next to run, and moves the queue's virtual time on to it. */
+  takeFirst(): SchedEntity | null {
+    const entity = this.first;
+    if (entity === null) return null;
+    this.remove(entity);
+    if (entity.vruntime > this.minVruntime) this.minVruntime = entity.vruntime;
+    return entity;
+  }
+
+  /** The queued entities in no useful order, for the balancer. Not to be changed. */
+  get entities(): readonly SchedEntity[] {
+    return this.#heap;
+  }
+
+  /** What all vruntimes of this queue should be lowered by, mostly 0. Keeps their order and distances. */
+  get excessVruntime(): number {
+    return this.minVruntime > RENORMALISE_ABOVE ? this.minVruntime : 0;
+  }
+
+  #siftUp(entity: SchedEntity, from: number): number {
+    let position = from;
+    while (position > 0) {
+      const parent = (position - 1) >> 1;
+      const above = this.#heap[parent];
+      if (!before(entity, above)) break;
+      this.#place(above, position);
+      position = parent;
+    }
+    this.#place(entity, position);
+    return position;
+  }
+
+  #siftDown(entity: SchedEntity, from: number): void {
+    const size = this.#heap.length;
+    let position = from;
+    for (let child = 2 * position + 1; child < size; child = 2 * position + 1) {
+      if (child + 1 < size && before(this.#heap[child + 1], this.#heap[child])) child++;
+      const below = this.#heap[child];
+      if (!before(below, entity)) break;
+      this.#place(below, position);
+      position = child;
+    }
+    this.#place(entity, position);
+  }
+
+  #place(entity: SchedEntity, position: number): void {
+    this.#heap[position] = entity;
+    entity.heapIndex = position;
+  }
+}
+
+function before(a: SchedEntity, b: SchedEntity): boolean {
+  return a.vruntime < b.vruntime || (a.vruntime === b.vruntime && a.arrival < b.arrival);
+}

@@ -1,0 +1,4 @@
+export { emulate } from "./engine/emulate.js";
+export type * from "./engine/result.js";
+export type * from "./engine/scenario.js";
+export { type ErrorCode, StealclockError } from "./shared/errors.js";

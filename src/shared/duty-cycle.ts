@@ -1,0 +1,44 @@
+import type { Ns } from "./units.js";
+
+/**
+ * A task that uses busyNs of CPU, then halts to the next period boundary: `duty:70%/10ms`, in the guest and on the host.
+ * Boundaries lie periodNs apart from the start on; whoever got its CPU late skips those that passed, as a control
+ * loop does.
+ */
+export class DutyCycle {
+  readonly #busyNs: Ns;
+  readonly #periodNs: Ns;
+  #startedAt: Ns = 0;
+
+  halted = false;
+  /** With halted: the next boundary; Infinity otherwise. */
+  wakeAt: Ns = Number.POSITIVE_INFINITY;
+  /** While not halted: CPU time until it halts. */
+  remainingNs: Ns;
+
+  constructor(busyNs: Ns, periodNs: Ns) {
+    this.#busyNs = busyNs;
+    this.#periodNs = periodNs;
+    this.remainingNs = busyNs;
+  }
+
+  start(now: Ns): void {
+    this.#startedAt = now;
+  }
+
+  ran(ns: Ns, now: Ns): void {
+    if (this.halted) return;
+    this.remainingNs -= ns;
+    if (this.remainingNs > 0) return;
+    const sinceStartNs = now - this.#startedAt;
+    this.halted = true;
+    this.wakeAt = now - (sinceStartNs % this.#periodNs) + this.#periodNs;
+  }
+
+  woken(now: Ns): void {
+    if (!this.halted || now < this.wakeAt) return;
+    this.halted = false;
+    this.wakeAt = Number.POSITIVE_INFINITY;
+    this.remainingNs = this.#busyNs;
+  }
+}

@@ -1,0 +1,64 @@
+import { type Ns, NS_PER_MS, NS_PER_SECOND } from "./units.js";
+import { U64 } from "./u64.js";
+
+/** The rate of a TSC as the page carries it: ns = ((cycles << tscShift) * tscToSystemMul) >> 32. */
+export interface TscRate {
+  readonly tscToSystemMul: number;
+  /** Negative: shift right. */
+  readonly tscShift: number;
+}
+
+/**
+ * The multiplier and shift for a TSC frequency: what kvm_get_time_scale finds (arch/x86/kvm/x86.c). The frequency is
+ * brought into (1 GHz, 2 GHz] by shifting, so that the multiplier uses all 32 bits: it lies in [2^31, 2^32) and, rounded
+ * down, errs by less than one part in 2^31 and never ahead.
+ *
+ * @param tscKhz an integer, 100,000 to 10,000,000
+ */
+export function tscRateOf(tscKhz: number): TscRate {
+  const scaled = BigInt(NS_PER_SECOND);
+  let frequencyHz = BigInt(tscKhz) * 1000n;
+  let tscShift = 0;
+  for (; frequencyHz > scaled * 2n; tscShift--) frequencyHz >>= 1n;
+  for (; frequencyHz <= scaled; tscShift++) frequencyHz <<= 1n;
+  return { tscToSystemMul: Number((scaled << 32n) / frequencyHz), tscShift };
+}
+
+/**
+ * Cycles to nanoseconds, exact at 64 bits: pvclock_scale_delta (arch/x86/include/asm/pvclock.h).
+ *
+ * @param delta cycles since the page's tsc_timestamp; replaced by ns
+ * @param tscToSystemMul unsigned 32-bit
+ * @param tscShift -31 to 31
+ */
+export function pvclockScaleDelta(delta: U64, tscToSystemMul: number, tscShift: number): U64 {
+  if (tscShift < 0) delta.shiftRight(-tscShift);
+  else delta.shiftLeft(tscShift);
+  return delta.multiplyHigh(tscToSystemMul);
+}
+
+/** An emulated time stamp counter: a frequency over the run's clock. */
+export class TscFrequency {
+  readonly tscKhz: number;
+  readonly rate: TscRate;
+  readonly #scratch = new U64();
+
+  /** @param tscKhz an integer, 100,000 to 10,000,000 */
+  constructor(tscKhz: number) {
+    this.tscKhz = tscKhz;
+    this.rate = tscRateOf(tscKhz);
+  }
+
+  /** Cycles counted by an instant, rounded down, exact for every instant below 2^53 ns. Written to out. */
+  cyclesAt(nowNs: Ns, out: U64): U64 {
+    // A millisecond is exactly tscKhz cycles, so whole milliseconds convert without rounding.
+    const remainderNs = nowNs % NS_PER_MS;
+    const wholeMs = (nowNs - remainderNs) / NS_PER_MS;
+    const remainderCycles = Math.floor((remainderNs * this.tscKhz) / NS_PER_MS);
+    // 100 days are 8.64e9 ms: wholeMs needs 34 bits, so its upper two are multiplied apart.
+    out.setProduct(wholeMs >>> 0, this.tscKhz, remainderCycles);
+    const upper = Math.floor(wholeMs / 4_294_967_296);
+    if (upper !== 0) out.add(this.#scratch.set(upper * this.tscKhz, 0));
+    return out;
+  }
+}
