@@ -10,11 +10,7 @@ export type BuiltHost =
   | { readonly kind: "fair"; readonly host: FairHost; readonly checker: RunChecker }
   | { readonly kind: "linux"; readonly host: LinuxHost; readonly checker: RunChecker };
 
-export function buildHost(
-  scenario: Scenario,
-  ram: Int32Array,
-  auditOf: (vcpu: number) => AuditRing | null,
-): BuiltHost {
+export function buildHost(scenario: Scenario, ram: Int32Array, auditOf: (vcpu: number) => AuditRing | null): BuiltHost {
   const { host: kind, vcpus, measure } = scenario;
   const checker = new RunChecker(ram, vcpus.length, measure === "out-of-guest", kind === "fair");
   const publish = {

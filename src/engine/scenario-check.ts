@@ -186,7 +186,9 @@ function workloadProblem(workload: Workload): string | null {
     return `duty period ${showNs(periodNs)} is out of range; accepted: ${showRange(LIMITS.dutyPeriodNs)}`;
   }
   const { min, max } = LIMITS.dutyPercent;
-  if (!Number.isSafeInteger(busyNs) || busyNs * 100 < min * periodNs || busyNs * 100 > max * periodNs) {
+  // A percentage of the period is rounded down to whole ns.
+  const busyRange = { min: Math.floor((min * periodNs) / 100), max: Math.floor((max * periodNs) / 100) };
+  if (isOutside(busyNs, busyRange)) {
     return `${showNs(busyNs)} busy of each ${showNs(periodNs)} is out of range; accepted: ${min} % to ${max} %`;
   }
   return null;

@@ -1,3 +1,4 @@
+import { GUEST_PAGE_BYTES, PVCLOCK_ALIGN_BYTES } from "../shared/pvclock-page.js";
 import type { Ns } from "../shared/units.js";
 import { CpuMode, CpuTime } from "./accounting/cpu-time.js";
 import { MainlineAccounting } from "./accounting/mainline.js";
@@ -14,7 +15,6 @@ import { DutyTask } from "./workload/duty-task.js";
 import { IdleTask } from "./workload/idle-task.js";
 import { MixedTask } from "./workload/mixed-task.js";
 import type { Task } from "./workload/task.js";
-import { GUEST_PAGE_BYTES, PVCLOCK_ALIGN_BYTES } from "../shared/pvclock-page.js";
 
 export type AccountingName = "none" | "rfc-v2" | "mainline";
 

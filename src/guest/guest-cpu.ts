@@ -1,5 +1,5 @@
 import type { Ns } from "../shared/units.js";
-import { CpuMode, CpuTime } from "./accounting/cpu-time.js";
+import { CpuMode, type CpuTime } from "./accounting/cpu-time.js";
 import type { TickAccounting } from "./accounting/tick-accounting.js";
 import type { GuestTime } from "./guest-time.js";
 import type { SoftlockupWatchdog } from "./softlockup-watchdog.js";

@@ -3,10 +3,10 @@ import { PAGE_WORDS_NS } from "../shared/pvclock-page.js";
 import { GAVE_UP, readPage } from "../shared/version-protocol.js";
 
 /**
- * About 10 us of an odd version. A writer takes well under 1 us, so beyond that it was descheduled, for as long as a
- * host time slice: better to come back at the next tick.
+ * Some 60 us of an odd version. A writer takes about 0.1 us, some 20 us before its code is compiled; beyond that it was
+ * descheduled, for as long as a host time slice: better to come back at the next tick.
  */
-export const MAX_READ_RETRIES = 1_000;
+export const MAX_READ_RETRIES = 10_000;
 
 /** One read in this many is audited, and every one that had to retry. */
 const AUDIT_INTERVAL = 8;

@@ -8,7 +8,7 @@ import {
   VERSION_WORD,
 } from "../shared/pvclock-page.js";
 import { U64 } from "../shared/u64.js";
-import { type Ns, NS_PER_MS } from "../shared/units.js";
+import { NS_PER_MS, type Ns } from "../shared/units.js";
 import type { PageLocation, PageReader } from "./page-reader.js";
 
 /**

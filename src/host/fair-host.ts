@@ -203,8 +203,7 @@ function entitiesOf(config: FairHostConfig): SchedEntity[] {
   return [
     ...vcpus.map(({ nice, pcpus }, id) => new SchedEntity(id, nice, pcpus, sliceNs, null)),
     ...tasks.map(
-      ({ nice, pcpus, duty }, index) =>
-        new SchedEntity(vcpus.length + index, nice, pcpus, sliceNs, new HostTask(duty)),
+      ({ nice, pcpus, duty }, index) => new SchedEntity(vcpus.length + index, nice, pcpus, sliceNs, new HostTask(duty)),
     ),
   ];
 }

@@ -67,7 +67,7 @@ export class FairScheduler {
 
   /** An entity became runnable: place it, and let it preempt if it is far enough behind. */
   wake(entity: SchedEntity, now: Ns): void {
-    const pcpu = this.#pcpus[this.#selectPcpu(entity)];
+    const pcpu = this.#selectPcpu(entity);
     this.#moveHome(entity, pcpu);
     this.#placeWoken(entity, pcpu);
     this.#enqueue(entity, pcpu, true);
@@ -134,18 +134,25 @@ export class FairScheduler {
   }
 
   /** select_task_rq_fair: where it ran last if that is idle, else any idle one, else where it ran last. */
-  #selectPcpu(entity: SchedEntity): number {
-    const last = entity.pcpu;
-    if (last >= 0 && this.#pcpus[last].idle) return last;
-    if (this.#idlePcpus > 0) {
-      for (const pcpu of this.#pcpus) if (pcpu.idle && entity.mayRunOn(pcpu.id)) return pcpu.id;
-    }
-    if (last >= 0) return last;
+  #selectPcpu(entity: SchedEntity): Pcpu {
+    const last = entity.pcpu < 0 ? null : this.#pcpus[entity.pcpu];
+    if (last?.idle) return last;
+    return this.#idlePcpuFor(entity) ?? last ?? this.#leastLoadedFor(entity);
+  }
+
+  #idlePcpuFor(entity: SchedEntity): Pcpu | null {
+    if (this.#idlePcpus === 0) return null;
+    for (const pcpu of this.#pcpus) if (pcpu.idle && entity.mayRunOn(pcpu.id)) return pcpu;
+    return null;
+  }
+
+  #leastLoadedFor(entity: SchedEntity): Pcpu {
     let least: Pcpu | null = null;
     for (const pcpu of this.#pcpus) {
       if (entity.mayRunOn(pcpu.id) && (least === null || pcpu.load < least.load)) least = pcpu;
     }
-    return least?.id ?? 0;
+    if (least === null) throw new RangeError(`entity ${entity.id} is pinned to no pCPU that there is`);
+    return least;
   }
 
   /** Takes its distance from the old queue's virtual time along to the new one: migrate_task_rq_fair. */
@@ -226,7 +233,8 @@ export class FairScheduler {
   }
 
   #setDeadline(pcpu: Pcpu, current: SchedEntity, now: Ns): void {
-    const burstNs = current.task === null ? current.sliceLeftNs : Math.min(current.sliceLeftNs, current.task.remainingNs);
+    const burstNs =
+      current.task === null ? current.sliceLeftNs : Math.min(current.sliceLeftNs, current.task.remainingNs);
     this.#deadlines.set(pcpu.id, now + burstNs);
   }
 
@@ -250,9 +258,9 @@ export class FairScheduler {
 
   /** No pCPU idles while somebody who may run there is queued. */
   #pushToIdle(entity: SchedEntity, now: Ns): void {
-    if (this.#idlePcpus === 0 || entity.heapIndex < 0) return;
-    const idle = this.#pcpus.find((pcpu) => pcpu.idle && entity.mayRunOn(pcpu.id));
-    if (idle !== undefined) this.#migrate(entity, idle, now);
+    if (entity.heapIndex < 0) return;
+    const idle = this.#idlePcpuFor(entity);
+    if (idle !== null) this.#migrate(entity, idle, now);
   }
 
   #migrate(entity: SchedEntity, target: Pcpu, now: Ns): void {

@@ -94,13 +94,15 @@ export class LinuxHost implements Host {
   }
 
   /**
-   * The real kernel's count of a vCPU thread's waiting grew: books it, and publishes.
+   * What the real kernel counted for a vCPU's thread since the last observation: books the waiting, and publishes it.
    *
-   * @param waitedNs run_delay since the last observation
+   * @param waitedNs run_delay
+   * @param slices how often the thread was put on a CPU: the real entries
    */
-  observeWait(vcpu: number, waitedNs: Ns, now: Ns): void {
-    if (waitedNs === 0) return;
+  observe(vcpu: number, waitedNs: Ns, slices: number, now: Ns): void {
     const account = this.ledger.vcpus[vcpu];
+    account.entries += slices;
+    if (waitedNs === 0) return;
     // Wait comes out of run. A halted vCPU's is its wake-up latency of before, or of a stop between HLT and park.
     if (account.state === LedgerState.Run && now > account.sinceNs) account.changeTo(LedgerState.Run, now);
     account.bookWait(waitedNs);
@@ -126,6 +128,8 @@ export class LinuxHost implements Host {
   #grant(vcpu: number, now: Ns): void {
     this.#running++;
     for (const notifier of this.#notifiers) notifier.schedIn(vcpu, THE_MACHINE, now);
+    // The kernel counts this entry too, and says so at the next observation.
+    this.ledger.vcpus[vcpu].entries--;
     this.commands.push(HostCommand.Grant, vcpu);
   }
 }

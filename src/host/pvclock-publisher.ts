@@ -14,7 +14,7 @@ import {
 } from "../shared/pvclock-page.js";
 import type { TscFrequency } from "../shared/tsc.js";
 import { U64 } from "../shared/u64.js";
-import { type Ns, NS_PER_MS } from "../shared/units.js";
+import { NS_PER_MS, type Ns } from "../shared/units.js";
 import { writePage } from "../shared/version-protocol.js";
 import type { SchedNotifier } from "./sched-notifier.js";
 

@@ -1,5 +1,5 @@
-import { type Ns, NS_PER_MS, NS_PER_SECOND } from "./units.js";
 import { U64 } from "./u64.js";
+import { NS_PER_MS, NS_PER_SECOND, type Ns } from "./units.js";
 
 /** The rate of a TSC as the page carries it: ns = ((cycles << tscShift) * tscToSystemMul) >> 32. */
 export interface TscRate {

@@ -44,7 +44,7 @@ export function writePage(
   wordCount: number,
   audit: AuditRing | null,
 ): number {
-  const opening = ((Atomics.load(words, base + VERSION_WORD) + 1) | 1) | 0;
+  const opening = (Atomics.load(words, base + VERSION_WORD) + 1) | 1 | 0;
   const closing = (opening + 1) | 0;
   Atomics.store(words, base + VERSION_WORD, opening);
   for (let word = 1; word < wordCount; word++) {

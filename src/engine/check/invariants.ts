@@ -1,7 +1,7 @@
 import type { Ledger } from "../../host/ledger.js";
 import { STEAL_MS_WORD, STEAL_NS_WORD } from "../../shared/pvclock-page.js";
 import { U64 } from "../../shared/u64.js";
-import { type Ns, NS_PER_MS } from "../../shared/units.js";
+import { NS_PER_MS, type Ns } from "../../shared/units.js";
 import type { InvariantResult, VcpuResult } from "../result.js";
 import type { StealReport } from "../vcpu-report.js";
 import type { RunChecker } from "./run-checker.js";
@@ -56,11 +56,18 @@ function ledgerConservesTime({ elapsedNs, ledger, checker }: Evidence): Invarian
     }
   });
   const count = ledger.vcpus.length;
-  return judge("the ledger conserves time", problems, count, `run + wait + halt + offline = ${elapsedNs} ns on ${count} vCPUs`);
+  return judge(
+    "the ledger conserves time",
+    problems,
+    count,
+    `run + wait + halt + offline = ${elapsedNs} ns on ${count} vCPUs`,
+  );
 }
 
 function noTornReads({ vcpus }: Evidence): InvariantResult {
-  const problems = vcpus.filter(({ reads }) => reads.torn > 0).map(({ id, reads }) => `vCPU ${id}: ${reads.torn} torn reads`);
+  const problems = vcpus
+    .filter(({ reads }) => reads.torn > 0)
+    .map(({ id, reads }) => `vCPU ${id}: ${reads.torn} torn reads`);
   const audited = sum(vcpus.map(({ reads }) => reads.audited));
   const overlapped = sum(vcpus.map(({ reads }) => reads.overlapped));
   const detail = `${audited} reads audited, ${overlapped} overlapped a write`;
@@ -138,10 +145,17 @@ function guestStealEqualsLog({ checker, steal, nanoseconds }: Evidence): Invaria
     compared++;
     const expectedNs = nanoseconds ? lastNs - firstNs : (wholeMs(lastNs) - wholeMs(firstNs)) * NS_PER_MS;
     if (takenNs !== expectedNs) {
-      problems.push(`vCPU ${vcpu}: the guest took ${takenNs} ns up to version ${lastVersion >>> 0}, the host published ${expectedNs}`);
+      problems.push(
+        `vCPU ${vcpu}: the guest took ${takenNs} ns up to version ${lastVersion >>> 0}, the host published ${expectedNs}`,
+      );
     }
   });
-  return judge("guest steal equals the host's log", problems, compared, `${compared} vCPUs, to the last version each accepted`);
+  return judge(
+    "guest steal equals the host's log",
+    problems,
+    compared,
+    `${compared} vCPUs, to the last version each accepted`,
+  );
 }
 
 function guestNeverAhead({ vcpus, checker }: Evidence): InvariantResult {

@@ -1,4 +1,4 @@
-import { type PageObserver } from "../../host/pvclock-publisher.js";
+import type { PageObserver } from "../../host/pvclock-publisher.js";
 import { OutState, type SchedNotifier } from "../../host/sched-notifier.js";
 import type { Ns } from "../../shared/units.js";
 import { StealLog } from "./steal-log.js";

@@ -1,9 +1,9 @@
 import { setImmediate as eventLoopTurn } from "node:timers/promises";
 import { HostCommand } from "../../host/command-ring.js";
 import { PAGE_WORDS_NS } from "../../shared/pvclock-page.js";
-import { type Ns, NS_PER_MS, NS_PER_SECOND } from "../../shared/units.js";
-import { GAVE_UP, readPage } from "../../shared/version-protocol.js";
 import { U64 } from "../../shared/u64.js";
+import { NS_PER_MS, NS_PER_SECOND, type Ns } from "../../shared/units.js";
+import { GAVE_UP, readPage } from "../../shared/version-protocol.js";
 import { assembleResult, sampleOf } from "../assemble-result.js";
 import { type BuiltHost, buildHost } from "../build-host.js";
 import type { VcpuSample } from "../result.js";
@@ -66,7 +66,8 @@ export class Hypervisor {
     this.#guestFigures = scenario.vcpus.map(() => ({ userNs: 0, systemNs: 0, idleNs: 0, stealNs: 0 }));
     this.#kickedAt = new Float64Array(count);
     this.#noiseNs = new Float64Array(count);
-    this.#poller = this.#built.kind === "linux" ? new SchedstatPoller(this.#built.host, this.#built.checker, scenario.pollNs) : null;
+    this.#poller =
+      this.#built.kind === "linux" ? new SchedstatPoller(this.#built.host, this.#built.checker, scenario.pollNs) : null;
     this.#pool = new VcpuPool(scenario, {
       control: data.control,
       ram: data.ram,
@@ -235,7 +236,17 @@ export class Hypervisor {
       noiseMeasured ? Math.round(this.#noiseNs[vcpu] + this.#gates[vcpu].noiseNs) : null,
     );
     const onCpuNs = reports.map((_, vcpu) => this.#poller?.onCpuNs(vcpu) ?? null);
-    const run = { scenario: this.#scenario, elapsedNs, stoppedEarly, ram: this.#ram, host, checker, reports, noiseNs, onCpuNs };
+    const run = {
+      scenario: this.#scenario,
+      elapsedNs,
+      stoppedEarly,
+      ram: this.#ram,
+      host,
+      checker,
+      reports,
+      noiseNs,
+      onCpuNs,
+    };
     this.#send({ kind: "result", result: assembleResult(run) });
   }
 

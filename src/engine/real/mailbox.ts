@@ -1,7 +1,7 @@
+import type { Host } from "../../host/host.js";
 import { CpuidRegisters, type Hypercalls } from "../../shared/kvm-abi.js";
 import { U64 } from "../../shared/u64.js";
 import type { Ns } from "../../shared/units.js";
-import type { Host } from "../../host/host.js";
 import type { ControlMemory } from "./control-memory.js";
 
 /** One request at a time: the vCPU writes it, then Requested; the hypervisor answers, then Answered. */
@@ -81,10 +81,7 @@ export class HostMailbox {
       const { eax, ebx, ecx, edx } = this.#registers;
       this.#answer(eax, ebx, ecx, edx);
     } else {
-      this.#value.set(
-        Atomics.load(this.#words, this.#block + HIGH),
-        Atomics.load(this.#words, this.#block + LOW),
-      );
+      this.#value.set(Atomics.load(this.#words, this.#block + HIGH), Atomics.load(this.#words, this.#block + LOW));
       this.#answer(host.writeMsr(this.#vcpu, index, this.#value, now) ? 1 : 0, 0, 0, 0);
     }
     Atomics.store(this.#words, this.#block + STATE, MailState.Answered);

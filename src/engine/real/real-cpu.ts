@@ -1,13 +1,13 @@
 import type { Clock } from "../../shared/clock.js";
-import { type Ns, NS_PER_US } from "../../shared/units.js";
+import { NS_PER_US, type Ns } from "../../shared/units.js";
 
 /** How long a task burns the CPU between two looks at the gate: it bounds what a kick waits for. */
-const QUANTUM_NS = 35 * NS_PER_US;
+const QUANTUM_NS = 25 * NS_PER_US;
 const SHORTEST_QUANTUM_NS = 2 * NS_PER_US;
 /** A quantum that took this much longer than it should was interrupted by the real machine. */
 const GAP_NS = 200 * NS_PER_US;
-const CALIBRATION_ITERATIONS = 20_000;
-const CALIBRATION_BATCHES = 8;
+const CALIBRATION_ITERATIONS = 10_000;
+const CALIBRATION_BATCHES = 4;
 /** How fast the estimate of the CPU's speed follows what is seen. */
 const SMOOTHING = 1 / 16;
 

@@ -7,7 +7,9 @@ import type { Scenario } from "../scenario.js";
 import { ControlMemory, STOP_REQUESTED } from "./control-memory.js";
 import type { HypervisorMessage, HypervisorWorkerData } from "./messages.js";
 
-const HYPERVISOR_RESOURCE_LIMITS = { maxOldGenerationSizeMb: 1_024 };
+/** The hypervisor's heap: what it needs for itself, and for each vCPU's ledger, log and pool entry. */
+const HYPERVISOR_HEAP_MB = 128;
+const HYPERVISOR_HEAP_MB_PER_VCPU = 0.5;
 /** After the hypervisor has said what it had to say, it has this long to leave by itself. */
 const EXIT_GRACE_MS = 300;
 
@@ -32,7 +34,9 @@ export async function runReal(scenario: Scenario, options: EmulateOptions): Prom
   };
   const worker = new Worker(join(__dirname, "hypervisor-worker.js"), {
     workerData: data,
-    resourceLimits: HYPERVISOR_RESOURCE_LIMITS,
+    resourceLimits: {
+      maxOldGenerationSizeMb: HYPERVISOR_HEAP_MB + Math.ceil(scenario.vcpus.length * HYPERVISOR_HEAP_MB_PER_VCPU),
+    },
   });
   options.signal?.addEventListener("abort", stop, { once: true });
   if (options.signal?.aborted) stop();
@@ -67,7 +71,9 @@ function outcomeOf(worker: Worker, options: EmulateOptions): Promise<RunResult> 
           return;
       }
     });
-    worker.on("error", (error: unknown) => died("the hypervisor", error instanceof Error ? error.message : String(error)));
+    worker.on("error", (error: unknown) =>
+      died("the hypervisor", error instanceof Error ? error.message : String(error)),
+    );
     worker.on("exit", (code) => died("the hypervisor", `its thread ended with code ${code} before the run did`));
   });
 }

@@ -31,7 +31,10 @@ export class SchedstatPoller {
     this.#threads = gates.map((gate) => {
       const schedstat = Schedstat.open(gate.threadId);
       if (schedstat === null) {
-        throw new StealclockError("unsupported", "the linux host needs /proc/self/task/TID/schedstat; this kernel has none");
+        throw new StealclockError(
+          "unsupported",
+          "the linux host needs /proc/self/task/TID/schedstat; this kernel has none",
+        );
       }
       return { schedstat, firstOnCpuNs: schedstat.onCpuNs };
     });
@@ -61,11 +64,11 @@ export class SchedstatPoller {
 
   #observe(now: Ns): void {
     this.#threads.forEach(({ schedstat }, vcpu) => {
-      const before = schedstat.runDelayNs;
+      const { runDelayNs, slices } = schedstat;
       schedstat.read();
-      const waitedNs = schedstat.runDelayNs - before;
+      const waitedNs = schedstat.runDelayNs - runDelayNs;
       if (waitedNs > 0) this.#checker.waited(vcpu, waitedNs);
-      this.#host.observeWait(vcpu, waitedNs, now);
+      this.#host.observe(vcpu, waitedNs, schedstat.slices - slices, now);
     });
   }
 }

@@ -11,6 +11,7 @@ const DIGIT_ZERO = 0x30;
 export class Schedstat {
   readonly #descriptor: number;
   readonly #buffer = Buffer.alloc(80);
+  readonly #fields = [0, 0, 0];
   onCpuNs: Ns = 0;
   runDelayNs: Ns = 0;
   slices = 0;
@@ -38,7 +39,7 @@ export class Schedstat {
     } catch {
       return;
     }
-    const fields = [0, 0, 0];
+    const fields = this.#fields.fill(0);
     let field = 0;
     for (let index = 0; index < length; index++) {
       const byte = this.#buffer[index];

@@ -1,7 +1,7 @@
 import type { GuestCpu } from "../../guest/guest-cpu.js";
 import { ExitReason } from "../../shared/kvm-abi.js";
 import { PAGE_WORDS_NS } from "../../shared/pvclock-page.js";
-import { type Ns, NS_PER_MS } from "../../shared/units.js";
+import { NS_PER_MS, type Ns } from "../../shared/units.js";
 import { writePage } from "../../shared/version-protocol.js";
 import { ClockMonitor } from "../check/clock-monitor.js";
 import type { VcpuReport } from "../vcpu-report.js";

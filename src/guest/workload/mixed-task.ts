@@ -1,4 +1,4 @@
-import { type Ns, NS_PER_US } from "../../shared/units.js";
+import { NS_PER_US, type Ns } from "../../shared/units.js";
 import { CpuMode } from "../accounting/cpu-time.js";
 import type { Task } from "./task.js";
 

@@ -1,0 +1,40 @@
+/** The layer rule: data flows one way, and what host and guest know of each other is in shared. */
+const layer = (name, from, to) => ({
+  name,
+  severity: "error",
+  from: { path: `^src/${from}/` },
+  to: { path: `^src/`, pathNot: `^src/(${to.join("|")})/` },
+});
+
+module.exports = {
+  forbidden: [
+    layer("shared-imports-nothing-else", "shared", ["shared"]),
+    layer("host-imports-shared-only", "host", ["host", "shared"]),
+    layer("guest-imports-shared-only", "guest", ["guest", "shared"]),
+    layer("engine-imports-host-guest-shared", "engine", ["engine", "host", "guest", "shared"]),
+    {
+      name: "state-machines-know-no-clock-or-thread",
+      severity: "error",
+      from: { path: "^src/(host|guest|shared)/" },
+      to: { dependencyTypes: ["core"] },
+    },
+    {
+      name: "piscina-and-threads-in-the-real-engine-only",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/engine/real/" },
+      to: { path: "^(piscina|node:worker_threads|worker_threads)$|node_modules/piscina/" },
+    },
+    { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
+    {
+      name: "source-does-not-import-tests",
+      severity: "error",
+      from: { path: "^src/" },
+      to: { path: "^(test|bench)/" },
+    },
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    tsConfig: { fileName: "tsconfig.json" },
+    tsPreCompilationDeps: true,
+  },
+};
