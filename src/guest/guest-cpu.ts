@@ -120,7 +120,10 @@ export class GuestCpu {
     this.ticks++;
     this.lostTicks += due - 1;
     this.#accounting.accountProcessTick(mode);
-    this.watchdog.check(this.time.nowNs(now), this.time.stealClock.takenNs);
+    const clockNs = this.time.nowNs(now);
+    // pvclock_touch_watchdogs: while the host held the whole guest, no task of it could run.
+    if (this.time.kvmclock.takeGuestStopped()) this.watchdog.touch(clockNs, this.time.stealClock.takenNs);
+    this.watchdog.check(clockNs, this.time.stealClock.takenNs);
   }
 
   #runTimers(now: Ns): void {

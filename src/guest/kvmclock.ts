@@ -1,4 +1,5 @@
 import {
+  FLAG_GUEST_STOPPED,
   FLAG_TSC_STABLE,
   flagsOf,
   SHIFT_AND_FLAGS_WORD,
@@ -11,7 +12,7 @@ import {
 import { pvclockScaleDelta } from "../shared/tsc.js";
 import { U64 } from "../shared/u64.js";
 import type { Ns } from "../shared/units.js";
-import { versionUnchanged } from "../shared/version-protocol.js";
+import { clearGuestStopped, versionUnchanged } from "../shared/version-protocol.js";
 import type { LastValue } from "./last-value.js";
 import { MAX_READ_RETRIES, type PageLocation, type PageReader } from "./page-reader.js";
 import type { TscRegister } from "./tsc-register.js";
@@ -41,6 +42,7 @@ export class Kvmclock {
   #lastNs: Ns = 0;
   /** The last reading before the monotonic guard, for whoever checks the guard. */
   rawNs: Ns = 0;
+  #guestStopped = false;
 
   constructor(reader: PageReader, tsc: TscRegister, lastValue: LastValue) {
     this.#reader = reader;
@@ -56,11 +58,19 @@ export class Kvmclock {
     const read = this.#readUnguarded(page);
     if (!read) this.#ns.setNumber(this.#lastNs);
     this.rawNs = this.#ns.toNumber();
-    const stable = read && (flagsOf(this.#reader.words[SHIFT_AND_FLAGS_WORD]) & FLAG_TSC_STABLE) !== 0;
-    if (!stable && !this.#lastValue.raise(this.#ns)) return this.#lastNs;
+    const flags = read ? flagsOf(this.#reader.words[SHIFT_AND_FLAGS_WORD]) : 0;
+    if ((flags & FLAG_GUEST_STOPPED) !== 0 && clearGuestStopped(this.#reader.ram, page.base)) this.#guestStopped = true;
+    if ((flags & FLAG_TSC_STABLE) === 0 && !this.#lastValue.raise(this.#ns)) return this.#lastNs;
     this.#lastNs = this.#ns.toNumber();
     if (!read) this.rawNs = this.#lastNs;
     return this.#lastNs;
+  }
+
+  /** Whether the host had stopped this guest, as a reading since the last call found: no CPU of it could run. */
+  takeGuestStopped(): boolean {
+    const stopped = this.#guestStopped;
+    this.#guestStopped = false;
+    return stopped;
   }
 
   /**

@@ -66,11 +66,11 @@ export class KvmPlatform {
     const where = `0x${gpa.toString(16)}`;
     if ((value.low & MSR_ENABLE_BIT) === 0) return `${where}: bit 0 (enable) is clear; only 0 stops the updates`;
     if ((value.low & RESERVED_BIT) !== 0) return `${where}: bit 1 is reserved`;
-    if (gpa + this.#publisher.pageBytes > this.#ramBytes) {
-      return `${where}: beyond guest RAM, which ends at 0x${this.#ramBytes.toString(16)}`;
-    }
     if ((gpa % GUEST_PAGE_BYTES) + this.#publisher.pageBytes > GUEST_PAGE_BYTES) {
       return `${where}: ${this.#publisher.pageBytes} bytes from there cross a page boundary`;
+    }
+    if (gpa + this.#publisher.pageBytes > this.#ramBytes) {
+      return `${where}: beyond guest RAM, which ends at 0x${this.#ramBytes.toString(16)}`;
     }
     if (gpa % PVCLOCK_ALIGN_BYTES !== 0) return `${where}: not aligned to ${PVCLOCK_ALIGN_BYTES} bytes`;
     return null;
