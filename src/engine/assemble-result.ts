@@ -15,6 +15,7 @@ const MAX_NOISE_SHARE = 0.05;
 /** What a driver has in hand when its run is over. */
 export interface FinishedRun {
   readonly scenario: Scenario;
+  readonly bootNs: Ns;
   readonly elapsedNs: Ns;
   readonly stoppedEarly: boolean;
   readonly ram: Int32Array;
@@ -47,6 +48,7 @@ export function assembleResult(run: FinishedRun): RunResult {
     engine: "real",
     host: scenario.host,
     config: scenario,
+    bootNs: run.bootNs,
     elapsedNs,
     stoppedEarly: run.stoppedEarly,
     ok: invariants.every(({ status }) => status !== "broken"),

@@ -7,6 +7,8 @@ export interface RunResult {
   readonly engine: "real";
   readonly host: HostKind;
   readonly config: Scenario;
+  /** From the start of the run's threads to t0. */
+  readonly bootNs: Ns;
   /** From t0 (all vCPUs have registered) to the end of the ledger. */
   readonly elapsedNs: Ns;
   /** The run was ended early (Ctrl-C or an abort signal). */

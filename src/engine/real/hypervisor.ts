@@ -238,6 +238,7 @@ export class Hypervisor {
     const onCpuNs = reports.map((_, vcpu) => this.#poller?.onCpuNs(vcpu) ?? null);
     const run = {
       scenario: this.#scenario,
+      bootNs: this.#startNs,
       elapsedNs,
       stoppedEarly,
       ram: this.#ram,
