@@ -1,0 +1,22 @@
+import type { EventEmitter } from "node:events";
+import type { DestinationStream } from "pino";
+import type { EmulateOptions, RunResult } from "../engine/result.js";
+import type { Scenario } from "../engine/scenario.js";
+import type { Machine } from "../engine/scenario-check.js";
+import type { OutputStream } from "./output.js";
+
+/** All that the command line needs of the world; tests bring their own. */
+export interface CliContext {
+  readonly emulate: (scenario: Scenario, options: EmulateOptions) => Promise<RunResult>;
+  readonly stdout: OutputStream;
+  readonly stderr: OutputStream;
+  /** Where log lines go, written at once. */
+  readonly logDestination: () => DestinationStream;
+  readonly machine: () => Machine;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** What emits SIGINT and SIGTERM. */
+  readonly signals: Pick<EventEmitter, "on" | "off">;
+  readonly nowMs: () => number;
+  /** Ends the process at once. */
+  readonly leave: (exitCode: number) => void;
+}

@@ -1,0 +1,23 @@
+#!/usr/bin/env node
+import { emulate } from "../engine/emulate.js";
+import { stderrDestination } from "./log.js";
+import { thisMachine } from "./machine.js";
+import { runCli } from "./program.js";
+
+/** A run leaves nothing behind; should it ever, the process ends all the same. */
+const LINGER_MS = 1_000;
+
+void runCli(process.argv.slice(2), {
+  emulate,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  logDestination: stderrDestination,
+  machine: thisMachine,
+  env: process.env,
+  signals: process,
+  nowMs: () => performance.now(),
+  leave: (exitCode) => process.exit(exitCode),
+}).then((exitCode) => {
+  process.exitCode = exitCode;
+  setTimeout(() => process.exit(exitCode), LINGER_MS).unref();
+});
