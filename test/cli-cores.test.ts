@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { usableCores } from "../src/cli/cores.js";
+import { usableCores } from "../src/engine/cores.js";
 
 function cores(parallelism: number, files: Readonly<Record<string, string>>): number {
   return usableCores({ parallelism: () => parallelism, readText: (path) => files[path] ?? null });

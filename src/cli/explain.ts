@@ -52,7 +52,7 @@ function differenceOf(vcpu: VcpuResult, result: RunResult): Difference | null {
   }
   if (matters(unaccounted)) {
     return unaccounted > 0
-      ? { kind: "unaccounted", rule: unaccountedRule(vcpu, unaccounted) }
+      ? { kind: "unaccounted", rule: unaccountedRule(vcpu) }
       : { kind: "double", rule: "a tick is booked whole, however little of it the task ran" };
   }
   if (matters(guest.userNs + guest.systemNs - host.runNs)) {
@@ -100,10 +100,7 @@ function excessRule({ guest, host }: VcpuResult, { config }: RunResult): string 
   return "no rule of this configuration accounts for it";
 }
 
-function unaccountedRule({ guest, host }: VcpuResult, unaccounted: Ns): string {
-  if (host.haltNs - guest.idleNs > unaccounted / 2) {
-    return "a tickless guest books idle time when it leaves idle, and it was halted at the end";
-  }
+function unaccountedRule({ guest }: VcpuResult): string {
   switch (guest.accounting) {
     case "none":
       return "ticks that fall due while out of guest are lost, and accounting none knows no steal to stand for them";

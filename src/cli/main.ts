@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { emulate } from "../engine/emulate.js";
+import { thisMachine } from "../engine/machine.js";
 import { stderrDestination } from "./log.js";
-import { thisMachine } from "./machine.js";
 import { runCli } from "./program.js";
 
 /** A run leaves nothing behind; should it ever, the process ends all the same. */

@@ -1,13 +1,19 @@
+import { thisMachine } from "./machine.js";
 import { runReal } from "./real/run-real.js";
 import type { EmulateOptions, RunResult } from "./result.js";
 import type { Scenario } from "./scenario.js";
+import { checkScenario, scenarioWarnings } from "./scenario-check.js";
 
 /**
  * Runs a scenario and returns what its guests believe beside what its host knows.
  *
  * @param scenario fully resolved
- * @throws StealclockError "part-died" when a vCPU or the hypervisor died
+ * @throws StealclockError "bad-input" or "unsupported", before any thread starts; "part-died" when a vCPU or the
+ *   hypervisor died; "stopped" when the signal came before all vCPUs had booted
  */
 export async function emulate(scenario: Scenario, options: EmulateOptions = {}): Promise<RunResult> {
-  return runReal(scenario, options);
+  const machine = thisMachine();
+  checkScenario(scenario, machine);
+  const result = await runReal(scenario, options);
+  return { ...result, warnings: [...scenarioWarnings(scenario, machine), ...result.warnings] };
 }

@@ -1,4 +1,10 @@
+import type { AccountingName, GuestWorkload } from "../guest/build-guest-cpu.js";
+import type { WatchdogMode } from "../guest/softlockup-watchdog.js";
 import type { Ns } from "../shared/units.js";
+
+export type { AccountingName };
+/** What a guest task does with its CPU. */
+export type Workload = GuestWorkload;
 
 /**
  * A run, fully resolved: every default filled in, every name turned into numbers. This is what an engine takes;
@@ -29,7 +35,6 @@ export interface Scenario {
 export type HostKind = "fair" | "linux";
 export type Measure = "out-of-guest" | "wait";
 export type StealUnit = "ms" | "ns";
-export type AccountingName = "none" | "rfc-v2" | "mainline";
 export type Hz = 100 | 250 | 300 | 1000;
 
 export type UpdatePolicy =
@@ -38,19 +43,10 @@ export type UpdatePolicy =
   | { readonly kind: "periodic"; readonly periodNs: Ns };
 
 export interface WatchdogConfig {
-  readonly mode: "steal-aware" | "plain";
+  readonly mode: WatchdogMode;
   readonly thresholdNs: Ns;
   readonly periodNs: Ns;
 }
-
-/** What a guest task does with its CPU. */
-export type Workload =
-  | { readonly kind: "hog" }
-  | { readonly kind: "kernel" }
-  | { readonly kind: "mixed" }
-  | { readonly kind: "idle" }
-  | { readonly kind: "stuck" }
-  | { readonly kind: "duty"; readonly busyNs: Ns; readonly periodNs: Ns };
 
 export interface VcpuConfig {
   readonly workload: Workload;

@@ -16,8 +16,10 @@ import { IdleTask } from "./workload/idle-task.js";
 import { MixedTask } from "./workload/mixed-task.js";
 import type { Task } from "./workload/task.js";
 
+/** The eras of tick accounting, a file each in accounting/. */
 export type AccountingName = "none" | "rfc-v2" | "mainline";
 
+/** What a CPU's task does: a file each in workload/. */
 export type GuestWorkload =
   | { readonly kind: "hog" }
   | { readonly kind: "kernel" }
@@ -55,7 +57,7 @@ export function bootGuestCpu(machine: GuestMachine, config: GuestCpuConfig): Gue
 }
 
 /** Each CPU has a page of its own. Addresses at one offset in every page would all share one set of the L1 cache. */
-export function defaultPvclockAddress(cpuCount: number, cpu: number): number {
+function defaultPvclockAddress(cpuCount: number, cpu: number): number {
   const slots = GUEST_PAGE_BYTES / PVCLOCK_ALIGN_BYTES;
   return kernelDataBytes(cpuCount) + cpu * GUEST_PAGE_BYTES + (cpu % slots) * PVCLOCK_ALIGN_BYTES;
 }

@@ -50,7 +50,7 @@ export class GuestCpu {
     this.#task = parts.task;
   }
 
-  /** It has nothing to run: give the pCPU back. */
+  /** It has nothing to run: gives the pCPU back, and its tick stands still until it is woken. */
   get wantsHalt(): boolean {
     return this.#idle;
   }
@@ -98,6 +98,14 @@ export class GuestCpu {
 
   leave(now: Ns): void {
     this.#toldAt = now;
+  }
+
+  /** The run is over. Idle time in progress is booked, as /proc/stat shows it too (get_cpu_idle_time_us). */
+  finish(now: Ns): void {
+    if (!this.#idle) return;
+    const due = this.#tick.takeDue(now);
+    this.#accounting.accountIdleExit(due);
+    this.ticks += due;
   }
 
   /**

@@ -13,7 +13,7 @@ import { SchedEntity } from "./sched-entity.js";
 import { OutState, type SchedNotifier } from "./sched-notifier.js";
 
 /** Who wants to run, and where it may. */
-export interface SchedParameters {
+interface SchedParameters {
   readonly nice: number;
   readonly pcpus: readonly number[] | null;
 }

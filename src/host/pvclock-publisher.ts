@@ -19,7 +19,7 @@ import { writePage } from "../shared/version-protocol.js";
 import type { SchedNotifier } from "./sched-notifier.js";
 
 /** `entry`: the RFC's patch 2. `pcpu-change`: the kernel before it. The host itself drives `periodic`'s refreshes. */
-export type UpdatePolicyKind = "entry" | "pcpu-change" | "periodic";
+type UpdatePolicyKind = "entry" | "pcpu-change" | "periodic";
 
 /** What the host publishes, and how. */
 export interface PublisherConfig {

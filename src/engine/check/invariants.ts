@@ -60,7 +60,7 @@ function ledgerConservesTime({ elapsedNs, ledger, checker }: Evidence): Invarian
     "the ledger conserves time",
     problems,
     count,
-    `run + wait + halt + offline = ${elapsedNs} ns on ${count} vCPUs`,
+    `run + wait + halt + offline = ${elapsedNs} ns on ${plural(count, "vCPU")}`,
   );
 }
 
@@ -70,7 +70,7 @@ function noTornReads({ vcpus }: Evidence): InvariantResult {
     .map(({ id, reads }) => `vCPU ${id}: ${reads.torn} torn reads`);
   const audited = sum(vcpus.map(({ reads }) => reads.audited));
   const overlapped = sum(vcpus.map(({ reads }) => reads.overlapped));
-  const detail = `${audited} reads audited, ${overlapped} overlapped a write`;
+  const detail = `${plural(audited, "read")} audited, ${overlapped} overlapped a write`;
   return judge("no torn value accepted", problems, Math.min(audited, overlapped), detail);
 }
 
@@ -86,7 +86,7 @@ function pageVersions({ ram, checker }: Evidence): InvariantResult {
       problems.push(`vCPU ${vcpu}: version ${version >>> 0}, expected ${log.expectedVersion >>> 0}`);
     }
   });
-  return judge("versions are even and count the updates", problems, pages, `${pages} registered pages`);
+  return judge("versions are even and count the updates", problems, pages, plural(pages, "registered page"));
 }
 
 function clocksNeverStepBack({ vcpus, elapsedNs, tscKhz }: Evidence): InvariantResult {
@@ -130,7 +130,12 @@ function pageStealEqualsLedger({ ram, checker, nanoseconds, stealFeature }: Evid
       problems.push(`vCPU ${vcpu}: page says ${found.toNumber()} ns, the ledger said ${log.lastStealNs}`);
     }
   });
-  return judge("page steal equals the ledger at the last write", problems, stealFeature ? pages : 0, `${pages} pages`);
+  return judge(
+    "page steal equals the ledger at the last write",
+    problems,
+    stealFeature ? pages : 0,
+    plural(pages, "page"),
+  );
 }
 
 function guestStealEqualsLog({ checker, steal, nanoseconds }: Evidence): InvariantResult {
@@ -154,7 +159,7 @@ function guestStealEqualsLog({ checker, steal, nanoseconds }: Evidence): Invaria
     "guest steal equals the host's log",
     problems,
     compared,
-    `${compared} vCPUs, to the last version each accepted`,
+    `${plural(compared, "vCPU")}, to the last version each accepted`,
   );
 }
 
@@ -168,7 +173,11 @@ function guestNeverAhead({ vcpus, checker }: Evidence): InvariantResult {
     const { lastStealNs } = checker.witnesses[id].log;
     if (guestNs > lastStealNs) problems.push(`vCPU ${id}: guest has ${guestNs} ns, the host published ${lastStealNs}`);
   });
-  return judge("guest steal is never ahead of the host", problems, compared, `${compared} vCPUs`);
+  return judge("guest steal is never ahead of the host", problems, compared, plural(compared, "vCPU"));
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 function wholeMs(ns: Ns): number {

@@ -1,5 +1,4 @@
 import { AUDIT_RING_WORDS, AuditRing } from "../../shared/audit-ring.js";
-import { PAGE_WORDS_NS } from "../../shared/pvclock-page.js";
 
 /**
  * The memory that the real driver's threads share besides guest RAM: one layout, known to both ends, in one place.
@@ -16,13 +15,11 @@ const FIGURES_WORDS = 16;
 /** Words of the header. */
 export const EVENT_COUNTER = 0;
 export const STOP_REQUESTED = 1;
-/** In doubles: word 8 and 9. */
+/** In doubles: words 8 to 11. */
 const START_DOUBLE = 4;
+const END_DOUBLE = 5;
 /** In 64-bit integers: words 16 and 17. */
 export const CLOCK_MAXIMUM_LONG = 8;
-
-/** A figures block uses the words of a page, but for the one that writePage does not store whole. */
-export const FIGURES_WORD_COUNT = PAGE_WORDS_NS;
 
 export class ControlMemory {
   readonly buffer: SharedArrayBuffer;
@@ -64,6 +61,15 @@ export class ControlMemory {
 
   set startNs(now: number) {
     this.doubles[START_DOUBLE] = now;
+  }
+
+  /** The end of the run, written before the gates shut down, which orders it the same way. */
+  get endNs(): number {
+    return this.doubles[END_DOUBLE];
+  }
+
+  set endNs(now: number) {
+    this.doubles[END_DOUBLE] = now;
   }
 
   /** Wakes the hypervisor: something happened. */

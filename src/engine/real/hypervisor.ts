@@ -1,15 +1,13 @@
 import { setImmediate as eventLoopTurn } from "node:timers/promises";
 import { HostCommand } from "../../host/command-ring.js";
-import { PAGE_WORDS_NS } from "../../shared/pvclock-page.js";
-import { U64 } from "../../shared/u64.js";
-import { NS_PER_MS, NS_PER_SECOND, type Ns } from "../../shared/units.js";
-import { GAVE_UP, readPage } from "../../shared/version-protocol.js";
+import { type Ns, NS_PER_MS, NS_PER_SECOND, tickNsecOf } from "../../shared/units.js";
 import { assembleResult, sampleOf } from "../assemble-result.js";
 import { type BuiltHost, buildHost } from "../build-host.js";
 import type { VcpuSample } from "../result.js";
 import type { FaultConfig, Scenario } from "../scenario.js";
-import { ControlMemory, EVENT_COUNTER, FIGURES_WORD_COUNT, STOP_REQUESTED } from "./control-memory.js";
+import { ControlMemory, EVENT_COUNTER, STOP_REQUESTED } from "./control-memory.js";
 import { dieWhenDue } from "./fault.js";
+import { GuestFiguresReader } from "./guest-figures.js";
 import { HostMailbox } from "./mailbox.js";
 import type { HypervisorMessage, HypervisorWorkerData } from "./messages.js";
 import { RealClock } from "./real-clock.js";
@@ -23,7 +21,6 @@ const EVENT_LOOP_INTERVAL_NS = 20 * NS_PER_MS;
 const BOOT_WAIT_MS = 1;
 /** A kicked vCPU answers within a quantum, unless the machine is hopelessly busy or it is dead. */
 const STOP_TIMEOUT_NS = 10 * NS_PER_SECOND;
-const FIGURES_RETRIES = 100;
 
 /** The real driver's host end: tells a Host the time, opens and closes gates, and serves hypercalls. Never spins. */
 export class Hypervisor {
@@ -40,7 +37,7 @@ export class Hypervisor {
   readonly #fault: FaultConfig | null;
   readonly #sampleNs: Ns | null;
   readonly #guestFigures: VcpuSample["guest"][];
-  readonly #figures = new Int32Array(PAGE_WORDS_NS);
+  readonly #figures: GuestFiguresReader;
   /** vCPUs that have been granted and not exited: the only ones whose gates can have news. */
   readonly #granted = new Set<number>();
   readonly #kickedAt: Float64Array;
@@ -63,6 +60,7 @@ export class Hypervisor {
     this.#mailboxes = scenario.vcpus.map((_, vcpu) => new HostMailbox(this.#control, vcpu));
     this.#fault = scenario.faults.find(({ part }) => part === "hypervisor") ?? null;
     this.#sampleNs = data.sampleNs;
+    this.#figures = new GuestFiguresReader(this.#control.words, tickNsecOf(scenario.hz));
     this.#guestFigures = scenario.vcpus.map(() => ({ userNs: 0, systemNs: 0, idleNs: 0, stealNs: 0 }));
     this.#kickedAt = new Float64Array(count);
     this.#noiseNs = new Float64Array(count);
@@ -220,6 +218,7 @@ export class Hypervisor {
       await this.#turnEventLoop(now);
     }
     const endNs = this.#clock.nowNs();
+    this.#control.endNs = endNs;
     this.#poller?.finish(endNs);
     host.ledger.close(endNs);
     checker.close(endNs);
@@ -255,16 +254,11 @@ export class Hypervisor {
     if (this.#sampleNs === null) return;
     const passed = Math.floor((now - this.#nextSample) / this.#sampleNs) + 1;
     this.#nextSample += passed * this.#sampleNs;
-    for (let vcpu = 0; vcpu < this.#gates.length; vcpu++) this.#readFigures(vcpu);
+    for (let vcpu = 0; vcpu < this.#gates.length; vcpu++) {
+      // What cannot be read now stays as it was.
+      const figures = this.#figures.read(this.#control.figuresOf(vcpu), now);
+      if (figures !== null) this.#guestFigures[vcpu] = figures;
+    }
     this.#send({ kind: "sample", sample: sampleOf(this.#built.host, this.#guestFigures, this.#startNs, now) });
-  }
-
-  /** What cannot be read now stays as it was. */
-  #readFigures(vcpu: number): void {
-    const words = this.#figures;
-    const base = this.#control.figuresOf(vcpu);
-    if (readPage(this.#control.words, base, words, FIGURES_WORD_COUNT, FIGURES_RETRIES) === GAVE_UP) return;
-    const at = (word: number): Ns => new U64().set(words[word + 1], words[word]).toNumber();
-    this.#guestFigures[vcpu] = { userNs: at(1), systemNs: at(3), idleNs: at(5), stealNs: at(8) };
   }
 }

@@ -1,13 +1,12 @@
 import type { GuestCpu } from "../../guest/guest-cpu.js";
 import { ExitReason } from "../../shared/kvm-abi.js";
-import { PAGE_WORDS_NS } from "../../shared/pvclock-page.js";
 import { NS_PER_MS, type Ns } from "../../shared/units.js";
-import { writePage } from "../../shared/version-protocol.js";
 import { ClockMonitor } from "../check/clock-monitor.js";
 import type { VcpuReport } from "../vcpu-report.js";
-import { CLOCK_MAXIMUM_LONG, type ControlMemory, FIGURES_WORD_COUNT } from "./control-memory.js";
+import { CLOCK_MAXIMUM_LONG, type ControlMemory } from "./control-memory.js";
 import { CostMeter } from "./cost-meter.js";
 import { dieWhenDue } from "./fault.js";
+import { GuestFiguresWriter } from "./guest-figures.js";
 import type { VcpuTask } from "./messages.js";
 import { measureClockCostNs, type RealClock } from "./real-clock.js";
 import { RealCpu } from "./real-cpu.js";
@@ -43,8 +42,7 @@ export class VcpuLoop {
   readonly #clockCostNs: number;
   readonly #tickCost = new CostMeter();
   readonly #readCost = new CostMeter();
-  readonly #figures = new Int32Array(PAGE_WORDS_NS);
-  readonly #figuresBase: number;
+  readonly #figures: GuestFiguresWriter;
   #figuresAt: Ns = 0;
   #quanta = 0;
 
@@ -57,7 +55,7 @@ export class VcpuLoop {
     this.#schedstat = parts.measureNoise ? Schedstat.open(parts.threadId) : null;
     this.#monitor = new ClockMonitor(parts.control.longs, CLOCK_MAXIMUM_LONG);
     this.#clockCostNs = measureClockCostNs(parts.clock);
-    this.#figuresBase = parts.control.figuresOf(parts.task.cpu.id);
+    this.#figures = new GuestFiguresWriter(parts.control.words, parts.control.figuresOf(parts.task.cpu.id));
   }
 
   /** Until the host ends the run. */
@@ -67,6 +65,7 @@ export class VcpuLoop {
     do {
       this.#runGranted();
     } while (this.#gate.awaitGrant());
+    this.#guest.finish(this.#parts.control.endNs);
     this.#schedstat?.close();
   }
 
@@ -134,17 +133,7 @@ export class VcpuLoop {
 
   #publishFigures(now: Ns): void {
     this.#figuresAt = now;
-    const { userNs, systemNs, idleNs, stealNs } = this.#guest.cpuTime;
-    this.#setFigure(1, userNs);
-    this.#setFigure(3, systemNs);
-    this.#setFigure(5, idleNs);
-    this.#setFigure(8, stealNs);
-    writePage(this.#parts.control.words, this.#figuresBase, this.#figures, FIGURES_WORD_COUNT, null);
-  }
-
-  #setFigure(word: number, ns: Ns): void {
-    this.#figures[word] = ns | 0;
-    this.#figures[word + 1] = (ns / 4_294_967_296) | 0;
+    this.#figures.publish(this.#guest.cpuTime, this.#guest.wantsHalt ? this.#guest.nextTick : 0);
   }
 
   report(): VcpuReport {

@@ -1,7 +1,7 @@
 import { accessSync, constants } from "node:fs";
 import { freemem, totalmem } from "node:os";
-import type { Machine } from "../engine/scenario-check.js";
 import { usableCores } from "./cores.js";
+import type { Machine } from "./scenario-check.js";
 
 /** This machine, as it is now. */
 export function thisMachine(): Machine {

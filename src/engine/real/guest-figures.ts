@@ -1,0 +1,77 @@
+import type { CpuTime } from "../../guest/accounting/cpu-time.js";
+import { U64 } from "../../shared/u64.js";
+import type { Ns } from "../../shared/units.js";
+import { GAVE_UP, readPage, writePage } from "../../shared/version-protocol.js";
+import type { VcpuSample } from "../result.js";
+
+/**
+ * A guest CPU's figures as another thread may see them: a block of shared words under the version protocol. Each is 64 bits,
+ * low half first. Word 7 is left out: writePage keeps one bit of it for the guest.
+ */
+const USER_WORD = 1;
+const SYSTEM_WORD = 3;
+const IDLE_WORD = 5;
+const STEAL_WORD = 8;
+/** While the CPU is idle: the first tick deadline not accounted yet; 0 while it is not. */
+const IDLE_SINCE_WORD = 10;
+const WORD_COUNT = 12;
+
+/** Fresh enough for a sample, and the next one is not far. */
+const MAX_RETRIES = 100;
+
+/** The guest's end: one per vCPU thread. */
+export class GuestFiguresWriter {
+  readonly #words: Int32Array;
+  readonly #base: number;
+  readonly #values = new Int32Array(WORD_COUNT);
+
+  constructor(words: Int32Array, base: number) {
+    this.#words = words;
+    this.#base = base;
+  }
+
+  /** @param idleSinceNs the first tick deadline in idle; 0 while not idle */
+  publish({ userNs, systemNs, idleNs, stealNs }: CpuTime, idleSinceNs: Ns): void {
+    this.#set(USER_WORD, userNs);
+    this.#set(SYSTEM_WORD, systemNs);
+    this.#set(IDLE_WORD, idleNs);
+    this.#set(STEAL_WORD, stealNs);
+    this.#set(IDLE_SINCE_WORD, idleSinceNs);
+    writePage(this.#words, this.#base, this.#values, WORD_COUNT, null);
+  }
+
+  #set(word: number, ns: Ns): void {
+    this.#values[word] = ns | 0;
+    this.#values[word + 1] = (ns / 4_294_967_296) | 0;
+  }
+}
+
+/** The sampling end: one for all vCPUs. */
+export class GuestFiguresReader {
+  readonly #words: Int32Array;
+  readonly #tickNsec: Ns;
+  readonly #values = new Int32Array(WORD_COUNT);
+  readonly #value = new U64();
+
+  constructor(words: Int32Array, tickNsec: Ns) {
+    this.#words = words;
+    this.#tickNsec = tickNsec;
+  }
+
+  /** Figures as they stand, idle time in progress included, as /proc/stat shows it; null when they can't be read now. */
+  read(base: number, now: Ns): VcpuSample["guest"] | null {
+    if (readPage(this.#words, base, this.#values, WORD_COUNT, MAX_RETRIES) === GAVE_UP) return null;
+    const idleSinceNs = this.#at(IDLE_SINCE_WORD);
+    const deadlines = idleSinceNs > 0 && now >= idleSinceNs ? Math.floor((now - idleSinceNs) / this.#tickNsec) + 1 : 0;
+    return {
+      userNs: this.#at(USER_WORD),
+      systemNs: this.#at(SYSTEM_WORD),
+      idleNs: this.#at(IDLE_WORD) + deadlines * this.#tickNsec,
+      stealNs: this.#at(STEAL_WORD),
+    };
+  }
+
+  #at(word: number): Ns {
+    return this.#value.set(this.#values[word + 1], this.#values[word]).toNumber();
+  }
+}
