@@ -105,14 +105,6 @@ test("ticks that steal swallowed whole", async () => {
   );
 });
 
-test("idle time that was not booked yet", async () => {
-  const halted = { guest: { userNs: 0, stealNs: 0, idleNs: 4e6 }, host: { runNs: 1e6, waitNs: 0, haltNs: 2.999e9 } };
-  assert.match(
-    (await explain("", [halted])).join(),
-    /99\.9 % .* in no account, .*: a tickless guest books idle time when/,
-  );
-});
-
 test("time booked twice, and ticks that fell on the wrong task", async () => {
   assert.match((await explain("", [{ guest: { userNs: 1.6e9 } }])).join(), /3\.3 % more time is booked than elapsed/);
   const sampled = { guest: { userNs: 1.2e9, idleNs: 0.3e9 } };

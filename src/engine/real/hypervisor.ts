@@ -1,6 +1,6 @@
 import { setImmediate as eventLoopTurn } from "node:timers/promises";
 import { HostCommand } from "../../host/command-ring.js";
-import { type Ns, NS_PER_MS, NS_PER_SECOND, tickNsecOf } from "../../shared/units.js";
+import { NS_PER_MS, NS_PER_SECOND, type Ns, tickNsecOf } from "../../shared/units.js";
 import { assembleResult, sampleOf } from "../assemble-result.js";
 import { type BuiltHost, buildHost } from "../build-host.js";
 import type { VcpuSample } from "../result.js";
