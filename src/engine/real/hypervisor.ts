@@ -1,18 +1,16 @@
 import { setImmediate as eventLoopTurn } from "node:timers/promises";
-import { HostCommand } from "../../host/command-ring.js";
 import { NS_PER_MS, NS_PER_SECOND, type Ns, tickNsecOf } from "../../shared/units.js";
 import { assembleResult, sampleOf } from "../assemble-result.js";
 import { type BuiltHost, buildHost } from "../build-host.js";
-import type { VcpuSample } from "../result.js";
+import type { LogLine, VcpuSample } from "../result.js";
 import type { FaultConfig, Scenario } from "../scenario.js";
 import { ControlMemory, EVENT_COUNTER, STOP_REQUESTED } from "./control-memory.js";
 import { dieWhenDue } from "./fault.js";
+import { GateKeeper } from "./gate-keeper.js";
 import { GuestFiguresReader } from "./guest-figures.js";
-import { HostMailbox } from "./mailbox.js";
 import type { HypervisorMessage, HypervisorWorkerData } from "./messages.js";
 import { RealClock } from "./real-clock.js";
 import { SchedstatPoller } from "./schedstat-poller.js";
-import { HostGate } from "./vcpu-gate.js";
 import { PartDiedError, VcpuPool } from "./vcpu-pool.js";
 
 /** Deaths and results of vCPU threads are seen only in the event loop: the hypervisor returns there this often. */
@@ -31,17 +29,12 @@ export class Hypervisor {
   readonly #clock: RealClock;
   readonly #built: BuiltHost;
   readonly #pool: VcpuPool;
-  readonly #gates: readonly HostGate[];
-  readonly #mailboxes: readonly HostMailbox[];
+  readonly #keeper: GateKeeper;
   readonly #poller: SchedstatPoller | null;
   readonly #fault: FaultConfig | null;
   readonly #sampleNs: Ns | null;
   readonly #guestFigures: VcpuSample["guest"][];
   readonly #figures: GuestFiguresReader;
-  /** vCPUs that have been granted and not exited: the only ones whose gates can have news. */
-  readonly #granted = new Set<number>();
-  readonly #kickedAt: Float64Array;
-  readonly #noiseNs: Float64Array;
   #startNs: Ns = 0;
   #nextSample: Ns = Number.POSITIVE_INFINITY;
   #eventLoopAt: Ns = 0;
@@ -56,14 +49,11 @@ export class Hypervisor {
     this.#clock = new RealClock(data.origin);
     this.#built = buildHost(scenario, this.#ram, (vcpu) => audits[vcpu]);
     const audits = scenario.vcpus.map((_, vcpu) => this.#control.auditOf(vcpu));
-    this.#gates = scenario.vcpus.map((_, vcpu) => new HostGate(this.#control, vcpu));
-    this.#mailboxes = scenario.vcpus.map((_, vcpu) => new HostMailbox(this.#control, vcpu));
+    this.#keeper = new GateKeeper(this.#control, this.#built);
     this.#fault = scenario.faults.find(({ part }) => part === "hypervisor") ?? null;
     this.#sampleNs = data.sampleNs;
     this.#figures = new GuestFiguresReader(this.#control.words, tickNsecOf(scenario.hz));
     this.#guestFigures = scenario.vcpus.map(() => ({ userNs: 0, systemNs: 0, idleNs: 0, stealNs: 0 }));
-    this.#kickedAt = new Float64Array(count);
-    this.#noiseNs = new Float64Array(count);
     this.#poller =
       this.#built.kind === "linux" ? new SchedstatPoller(this.#built.host, this.#built.checker, scenario.pollNs) : null;
     this.#pool = new VcpuPool(scenario, {
@@ -90,7 +80,7 @@ export class Hypervisor {
       if (!(error instanceof PartDiedError)) throw error;
       this.#send({ kind: "died", part: error.part, message: error.message });
     } finally {
-      for (const gate of this.#gates) gate.shutdown();
+      this.#keeper.shutdown();
       await this.#pool.destroy();
     }
   }
@@ -101,30 +91,39 @@ export class Hypervisor {
    * @returns false when told to stop before that
    */
   async #boot(): Promise<boolean> {
-    const pending = new Set(this.#gates.keys());
-    while (pending.size > 0) {
+    for (;;) {
       const seen = Atomics.load(this.#control.words, EVENT_COUNTER);
-      const now = this.#clock.nowNs();
-      for (const vcpu of pending) {
-        this.#mailboxes[vcpu].serve(this.#built.host, now);
-        if (this.#gates[vcpu].booted) pending.delete(vcpu);
-      }
-      if (pending.size > 0) Atomics.wait(this.#control.words, EVENT_COUNTER, seen, BOOT_WAIT_MS);
+      if (this.#keeper.serveBoot(this.#clock.nowNs())) break;
+      Atomics.wait(this.#control.words, EVENT_COUNTER, seen, BOOT_WAIT_MS);
       await this.#turnEventLoop(this.#clock.nowNs());
       if (Atomics.load(this.#control.words, STOP_REQUESTED) !== 0) return false;
     }
     this.#begin();
+    this.#logBoot();
     return true;
+  }
+
+  #logBoot(): void {
+    const { platform } = this.#built.host;
+    this.#scenario.vcpus.forEach((_, vcpu) => {
+      const refusal = platform.refusalOf(vcpu);
+      if (refusal !== null) this.#log("warn", "refused to register a pvclock page", { vcpu, refusal });
+    });
+    this.#log("info", "all vCPUs have booted", { vcpus: this.#scenario.vcpus.length, bootNs: this.#startNs });
+  }
+
+  #log(level: LogLine["level"], message: string, fields: Readonly<Record<string, unknown>>): void {
+    this.#send({ kind: "log", line: { level, part: "hypervisor", message, fields } });
   }
 
   #begin(): void {
     this.#startNs = this.#clock.nowNs();
     this.#control.startNs = this.#startNs;
-    this.#poller?.begin(this.#gates, this.#startNs);
+    this.#poller?.begin(this.#keeper.gates, this.#startNs);
     this.#built.checker.begin(this.#startNs);
     this.#built.host.begin(this.#startNs);
     if (this.#sampleNs !== null) this.#nextSample = this.#startNs + this.#sampleNs;
-    this.#drainCommands(this.#startNs);
+    this.#keeper.drainCommands(this.#startNs);
   }
 
   /** @returns whether it was told to stop before its time */
@@ -144,47 +143,13 @@ export class Hypervisor {
   #turn(): Ns {
     const now = this.#clock.nowNs();
     const { host } = this.#built;
-    this.#collectExits(now);
+    this.#keeper.collectExits(now);
     this.#poller?.poll(now, this.#clock);
     host.advance(now);
-    this.#drainCommands(now);
+    this.#keeper.drainCommands(now);
     if (now >= this.#nextSample) this.#sample(now);
     dieWhenDue(this.#fault, now - this.#startNs);
     return now;
-  }
-
-  #collectExits(now: Ns): void {
-    const { host, kind } = this.#built;
-    for (const vcpu of this.#granted) {
-      const gate = this.#gates[vcpu];
-      this.#mailboxes[vcpu].serve(host, now);
-      if (!gate.collectExit()) continue;
-      this.#granted.delete(vcpu);
-      this.#countExitNoise(vcpu, gate.exitedAt, now);
-      // On the emulated host the pCPU is held until the hypervisor has seen the exit; on the real one it never was.
-      host.exited(vcpu, gate.reason, gate.wakeAt, kind === "fair" ? now : gate.exitedAt);
-    }
-  }
-
-  /** Time in which the ledger still says "run": from the kick, or the vCPU's own exit, to this moment. */
-  #countExitNoise(vcpu: number, exitedAt: Ns, now: Ns): void {
-    const since = this.#kickedAt[vcpu] > 0 ? Math.min(this.#kickedAt[vcpu], exitedAt) : exitedAt;
-    this.#noiseNs[vcpu] += Math.max(0, now - since);
-    this.#kickedAt[vcpu] = 0;
-  }
-
-  #drainCommands(now: Ns): void {
-    const { commands } = this.#built.host;
-    for (; !commands.empty; commands.drop()) {
-      const { vcpu, command } = commands;
-      if (command === HostCommand.Grant) {
-        this.#granted.add(vcpu);
-        this.#gates[vcpu].grant(now);
-      } else {
-        this.#kickedAt[vcpu] = now;
-        this.#gates[vcpu].kick();
-      }
-    }
   }
 
   #waitForEvent(seen: number, otherDeadline: Ns): void {
@@ -205,19 +170,20 @@ export class Hypervisor {
     const { host, checker } = this.#built;
     const stopNs = this.#clock.nowNs();
     host.stop(stopNs);
-    this.#drainCommands(stopNs);
+    this.#keeper.drainCommands(stopNs);
     while (!host.quiescent) {
       const seen = Atomics.load(this.#control.words, EVENT_COUNTER);
       const now = this.#clock.nowNs();
-      this.#collectExits(now);
+      this.#keeper.collectExits(now);
       if (host.quiescent) break;
       if (now - stopNs > STOP_TIMEOUT_NS) {
-        throw new PartDiedError(`vCPU ${[...this.#granted].join(", ")}`, "did not give its pCPU back within 10 s");
+        throw new PartDiedError(`vCPU ${this.#keeper.granted.join(", ")}`, "did not give its pCPU back within 10 s");
       }
       Atomics.wait(this.#control.words, EVENT_COUNTER, seen, BOOT_WAIT_MS);
       await this.#turnEventLoop(now);
     }
     const endNs = this.#clock.nowNs();
+    this.#log("info", "all vCPUs have come back", { elapsedNs: endNs - this.#startNs });
     this.#control.endNs = endNs;
     this.#poller?.finish(endNs);
     host.ledger.close(endNs);
@@ -226,13 +192,13 @@ export class Hypervisor {
   }
 
   async #report(elapsedNs: Ns, stoppedEarly: boolean): Promise<void> {
-    for (const gate of this.#gates) gate.shutdown();
+    this.#keeper.shutdown();
     const reports = await this.#pool.reports().catch((error: unknown) => {
       throw this.#pool.death ?? error;
     });
     const { host, checker } = this.#built;
     const noiseNs = reports.map(({ noiseMeasured }, vcpu) =>
-      noiseMeasured ? Math.round(this.#noiseNs[vcpu] + this.#gates[vcpu].noiseNs) : null,
+      noiseMeasured ? Math.round(this.#keeper.noiseNs(vcpu)) : null,
     );
     const onCpuNs = reports.map((_, vcpu) => this.#poller?.onCpuNs(vcpu) ?? null);
     const run = {
@@ -254,7 +220,7 @@ export class Hypervisor {
     if (this.#sampleNs === null) return;
     const passed = Math.floor((now - this.#nextSample) / this.#sampleNs) + 1;
     this.#nextSample += passed * this.#sampleNs;
-    for (let vcpu = 0; vcpu < this.#gates.length; vcpu++) {
+    for (let vcpu = 0; vcpu < this.#guestFigures.length; vcpu++) {
       // What cannot be read now stays as it was.
       const figures = this.#figures.read(this.#control.figuresOf(vcpu), now);
       if (figures !== null) this.#guestFigures[vcpu] = figures;
