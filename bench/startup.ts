@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads";
+import { defaultScenario } from "../src/engine/default-scenario.js";
 import { emulate } from "../src/engine/emulate.js";
-import type { Scenario } from "../src/engine/scenario.js";
-import { NS_PER_MS, NS_PER_SECOND } from "../src/shared/units.js";
+import { NS_PER_MS } from "../src/shared/units.js";
 
 /**
  * What it costs to start N vCPUs, against as many bare workers in the same run: `npm run bench:startup -- 256 3`. Rounds
@@ -32,40 +32,16 @@ async function startBareWorkers(count: number): Promise<Start> {
 async function startVcpus(count: number): Promise<Start> {
   const before = process.memoryUsage.rss();
   let peak = before;
-  const { bootNs } = await emulate(scenarioOf(count), {
-    sampleNs: 10 * NS_PER_MS,
-    onSample: () => {
-      peak = Math.max(peak, process.memoryUsage.rss());
+  const { bootNs } = await emulate(
+    { ...defaultScenario(count), pcpus: 1, durationNs: 200 * NS_PER_MS },
+    {
+      sampleNs: 10 * NS_PER_MS,
+      onSample: () => {
+        peak = Math.max(peak, process.memoryUsage.rss());
+      },
     },
-  });
+  );
   return { ms: bootNs / NS_PER_MS, rssMbEach: (peak - before) / count / 1e6 };
-}
-
-function scenarioOf(count: number): Scenario {
-  return {
-    host: "fair",
-    durationNs: 200 * NS_PER_MS,
-    pcpus: 1,
-    sliceNs: 4 * NS_PER_MS,
-    update: { kind: "entry" },
-    measure: "out-of-guest",
-    stealUnit: "ms",
-    stealFeature: true,
-    accounting: "rfc-v2",
-    hz: 250,
-    tscKhz: 2_600_000,
-    watchdog: { mode: "steal-aware", thresholdNs: 20 * NS_PER_SECOND, periodNs: 4 * NS_PER_SECOND },
-    pollNs: NS_PER_MS,
-    vcpus: Array.from({ length: count }, () => ({
-      workload: { kind: "hog" },
-      nice: 0,
-      pcpus: null,
-      tickPhaseNs: 2 * NS_PER_MS,
-      gpa: null,
-    })),
-    hostTasks: [],
-    faults: [],
-  };
 }
 
 function median(values: readonly number[]): number {

@@ -1,3 +1,4 @@
+export { defaultScenario } from "./engine/default-scenario.js";
 export { emulate } from "./engine/emulate.js";
 export type * from "./engine/result.js";
 export type * from "./engine/scenario.js";

@@ -1,7 +1,8 @@
+import { defaultScenario } from "../src/engine/default-scenario.js";
 import type { Scenario, VcpuConfig } from "../src/engine/scenario.js";
-import { NS_PER_MS, NS_PER_SECOND } from "../src/shared/units.js";
+import { NS_PER_MS } from "../src/shared/units.js";
 
-/** Changes to the default scenario; `vcpus` may be a count. */
+/** Changes to the default scenario; `vcpu` changes every vCPU. */
 export type ScenarioChanges = Partial<Omit<Scenario, "vcpus">> & {
   readonly vcpuCount?: number;
   readonly vcpu?: Partial<VcpuConfig>;
@@ -9,31 +10,12 @@ export type ScenarioChanges = Partial<Omit<Scenario, "vcpus">> & {
 
 /** A short run of hogs on one emulated pCPU, but for what is changed. */
 export function scenarioOf({ vcpuCount = 2, vcpu = {}, ...changes }: ScenarioChanges = {}): Scenario {
-  const phaseOf = (id: number): number => Math.floor((4 * NS_PER_MS * (2 * id + 1)) / (2 * vcpuCount));
+  const scenario = defaultScenario(vcpuCount, changes.hz);
   return {
-    host: "fair",
+    ...scenario,
     durationNs: 300 * NS_PER_MS,
     pcpus: 1,
-    sliceNs: 4 * NS_PER_MS,
-    update: { kind: "entry" },
-    measure: "out-of-guest",
-    stealUnit: "ms",
-    stealFeature: true,
-    accounting: "rfc-v2",
-    hz: 250,
-    tscKhz: 2_600_000,
-    watchdog: { mode: "steal-aware", thresholdNs: 20 * NS_PER_SECOND, periodNs: 4 * NS_PER_SECOND },
-    pollNs: NS_PER_MS,
-    vcpus: Array.from({ length: vcpuCount }, (_, id) => ({
-      workload: { kind: "hog" },
-      nice: 0,
-      pcpus: null,
-      tickPhaseNs: phaseOf(id),
-      gpa: null,
-      ...vcpu,
-    })),
-    hostTasks: [],
-    faults: [],
+    vcpus: scenario.vcpus.map((byDefault) => ({ ...byDefault, ...vcpu })),
     ...changes,
   };
 }

@@ -6,8 +6,9 @@ import fc from "fast-check";
 import { SCENARIO_FOLDER } from "../src/cli/package-root.js";
 import { parseScenario, readScenarioFile, type SettingsSource, shippedScenarios } from "../src/cli/scenario-file.js";
 import { printScenario } from "../src/cli/scenario-print.js";
-import { resolveScenario, staggeredPhaseNs } from "../src/cli/scenario-resolve.js";
+import { resolveScenario } from "../src/cli/scenario-resolve.js";
 import { SCHEMA_FILE, scenarioJsonSchema } from "../src/cli/write-scenario-schema.js";
+import { staggeredPhaseNs } from "../src/engine/default-scenario.js";
 import type { Scenario } from "../src/engine/scenario.js";
 import { cli, MACHINE } from "./cli-helpers.js";
 

@@ -1,7 +1,7 @@
 import { Document, isMap, isSeq } from "yaml";
+import { staggeredPhaseNs } from "../engine/default-scenario.js";
 import type { HostTaskConfig, Scenario, VcpuConfig } from "../engine/scenario.js";
 import { formatDuration, tickNsecOf } from "../shared/units.js";
-import { staggeredPhaseNs } from "./scenario-resolve.js";
 import type { SettingKey } from "./scenario-schema.js";
 import { formatUpdate, formatWorkload } from "./values.js";
 

@@ -1,6 +1,6 @@
+import { DEFAULT_HZ, defaultScenario } from "../engine/default-scenario.js";
 import type { HostKind, HostTaskConfig, Scenario, VcpuConfig, WatchdogConfig } from "../engine/scenario.js";
 import { findProblems, type Machine, scenarioWarnings, throwProblems } from "../engine/scenario-check.js";
-import { NS_PER_MS, NS_PER_SECOND, type Ns, tickNsecOf } from "../shared/units.js";
 import type { SettingsSource } from "./scenario-file.js";
 import { FAIR_ONLY, LINUX_ONLY, type Settings } from "./scenario-schema.js";
 import { type PlacedProblem, refusePlaces, SettingLayers, VCPU_FIELDS } from "./setting-layers.js";
@@ -26,22 +26,23 @@ export function resolveScenario(
   const vcpuCount = layers.vcpuCount(2);
   refusePlaces([...contradictions(layers, host), ...strangers(layers, vcpuCount)]);
 
-  const hz = layers.pick("hz", 250);
+  const byDefault = defaultScenario(vcpuCount, layers.pick("hz", DEFAULT_HZ), machine.cores);
+  const linux = host === "linux";
   const scenario: Scenario = {
     host,
-    durationNs: layers.pick("duration", 3 * NS_PER_SECOND),
-    pcpus: host === "linux" ? 0 : layers.pick("pcpus", defaultPcpus(vcpuCount, machine.cores)),
-    sliceNs: layers.pick("slice", 4 * NS_PER_MS),
-    update: layers.pick("update", { kind: "entry" }),
-    measure: layers.pick("measure", host === "linux" ? "wait" : "out-of-guest"),
-    stealUnit: layers.pick("stealUnit", "ms"),
-    stealFeature: layers.pick("stealFeature", true),
-    accounting: layers.pick("accounting", "rfc-v2"),
-    hz,
-    tscKhz: layers.pick("tscKhz", 2_600_000),
-    watchdog: watchdogConfig(layers),
-    pollNs: layers.pick("poll", NS_PER_MS),
-    vcpus: Array.from({ length: vcpuCount }, (_, id) => vcpuConfig(layers, id, vcpuCount, tickNsecOf(hz))),
+    durationNs: layers.pick("duration", byDefault.durationNs),
+    pcpus: linux ? 0 : layers.pick("pcpus", byDefault.pcpus),
+    sliceNs: layers.pick("slice", byDefault.sliceNs),
+    update: layers.pick("update", byDefault.update),
+    measure: layers.pick("measure", linux ? "wait" : byDefault.measure),
+    stealUnit: layers.pick("stealUnit", byDefault.stealUnit),
+    stealFeature: layers.pick("stealFeature", byDefault.stealFeature),
+    accounting: layers.pick("accounting", byDefault.accounting),
+    hz: byDefault.hz,
+    tscKhz: layers.pick("tscKhz", byDefault.tscKhz),
+    watchdog: watchdogConfig(layers, byDefault.watchdog),
+    pollNs: layers.pick("poll", byDefault.pollNs),
+    vcpus: byDefault.vcpus.map((vcpu, id) => vcpuConfig(layers, id, vcpu)),
     hostTasks: layers.pick("hostTasks", []).map(hostTaskConfig),
     faults: layers.pick("faults", []).map(({ kind, part, after }) => ({ kind, part, afterNs: after })),
   };
@@ -49,30 +50,20 @@ export function resolveScenario(
   return { scenario, warnings: scenarioWarnings(scenario, machine) };
 }
 
-/** The default tick phase: the grids of N vCPUs are spread evenly over one tick. */
-export function staggeredPhaseNs(vcpu: number, vcpuCount: number, tickNs: Ns): Ns {
-  return Math.floor((tickNs * (2 * vcpu + 1)) / (2 * vcpuCount));
-}
-
-/** Half the vCPUs, so that there is something to steal; and a core is left to the hypervisor. */
-function defaultPcpus(vcpuCount: number, cores: number): number {
-  return Math.max(1, Math.min(Math.floor(vcpuCount / 2), cores - 1));
-}
-
-function watchdogConfig(layers: SettingLayers): WatchdogConfig {
-  const thresholdNs = layers.pick("watchdogThreshold", 20 * NS_PER_SECOND);
+function watchdogConfig(layers: SettingLayers, byDefault: WatchdogConfig): WatchdogConfig {
+  const thresholdNs = layers.pick("watchdogThreshold", byDefault.thresholdNs);
   // The kernel samples five times per threshold: 4 s for 20 s, 12 s for 60 s.
   const periodNs = layers.pick("watchdogPeriod", Math.floor(thresholdNs / 5));
-  return { mode: layers.pick("watchdog", "steal-aware"), thresholdNs, periodNs };
+  return { mode: layers.pick("watchdog", byDefault.mode), thresholdNs, periodNs };
 }
 
-function vcpuConfig(layers: SettingLayers, id: number, vcpuCount: number, tickNs: Ns): VcpuConfig {
+function vcpuConfig(layers: SettingLayers, id: number, byDefault: VcpuConfig): VcpuConfig {
   return {
-    workload: layers.pickForVcpu(VCPU_FIELDS.workload, id) ?? { kind: "hog" },
-    nice: layers.pickForVcpu(VCPU_FIELDS.nice, id) ?? 0,
-    pcpus: layers.pickForVcpu(VCPU_FIELDS.pcpus, id) ?? null,
-    tickPhaseNs: layers.pickForVcpu(VCPU_FIELDS.tickPhaseNs, id) ?? staggeredPhaseNs(id, vcpuCount, tickNs),
-    gpa: layers.pickForVcpu(VCPU_FIELDS.gpa, id) ?? null,
+    workload: layers.pickForVcpu(VCPU_FIELDS.workload, id) ?? byDefault.workload,
+    nice: layers.pickForVcpu(VCPU_FIELDS.nice, id) ?? byDefault.nice,
+    pcpus: layers.pickForVcpu(VCPU_FIELDS.pcpus, id) ?? byDefault.pcpus,
+    tickPhaseNs: layers.pickForVcpu(VCPU_FIELDS.tickPhaseNs, id) ?? byDefault.tickPhaseNs,
+    gpa: layers.pickForVcpu(VCPU_FIELDS.gpa, id) ?? byDefault.gpa,
   };
 }
 
