@@ -1,6 +1,7 @@
 import type { DeadlineHeap } from "../shared/deadline-heap.js";
 import type { Ns } from "../shared/units.js";
 import { Pcpu } from "./pcpu.js";
+import { idleFor, leastLoadedFor, movableTo, pullableTo } from "./pcpu-choice.js";
 import type { SchedEntity } from "./sched-entity.js";
 
 /** What the scheduler asks of its host. */
@@ -15,7 +16,9 @@ export interface SchedDecisions {
 
 /** Periodic balancing runs every so many slices: odd, so that it meets each of two alternating entities in turn. */
 export const BALANCE_SLICES = 5;
-const MAX_MOVES_PER_ROUND = 64;
+/** Bounds a round's work; a kernel balances large domains more rarely, too. */
+const MAX_TARGETS_PER_ROUND = 64;
+const MAX_MOVES_PER_TARGET = 64;
 
 /**
  * Weighted fair scheduling of vCPUs and host tasks over emulated pCPUs, one run queue each. Told the time, decides who
@@ -31,6 +34,7 @@ export class FairScheduler {
   readonly #sliceNs: Ns;
   #arrivals = 0;
   #round = 0;
+  #nextTarget = 0;
   #idlePcpus: number;
   #stopping = false;
 
@@ -95,41 +99,62 @@ export class FairScheduler {
   deadlineDue(id: number, now: Ns): void {
     const pcpu = this.#pcpus[id];
     const current = pcpu.current;
-    if (current === null) {
-      this.#deadlines.clear(id);
-      return;
-    }
-    const fresh = this.#charge(pcpu, current, now);
-    if (current.task?.halted) {
-      this.#blockTask(current, now);
-      return;
-    }
-    const first = pcpu.queue.first;
-    if (fresh) current.arrival = ++this.#arrivals;
-    // A tie goes to who waited: it arrived earlier.
-    if (first !== null && first.vruntime <= current.vruntime) this.#reschedule(pcpu, now);
-    else this.#setDeadline(pcpu, current, now);
+    if (current === null) this.#deadlines.clear(id);
+    else if (!this.#gaveWay(pcpu, current, now)) this.#setDeadline(pcpu, current, now);
   }
 
-  /** Periodic balancing: moves queued entities from the most to the least loaded queues. */
+  /** Periodic balancing: every pCPU takes from more loaded ones, in turn. Very many pCPUs take their turns over rounds. */
   balance(now: Ns): void {
     this.#round++;
-    for (let moves = 0; moves < MAX_MOVES_PER_ROUND; moves++) {
-      const least = this.#leastLoaded();
-      const entity = this.#movableTo(least);
-      if (entity === null) return;
-      // As uneven as before, the other way round: enough to take turns, and no more in this round.
-      const swapped = this.#pcpus[entity.pcpu].load - least.load === entity.weight;
-      this.#migrate(entity, least, now);
-      if (swapped) return;
+    const turns = Math.min(this.#pcpus.length, MAX_TARGETS_PER_ROUND);
+    for (let turn = 0; turn < turns; turn++) {
+      this.#balanceTo(this.#pcpus[this.#nextTarget], now);
+      this.#nextTarget = (this.#nextTarget + 1) % this.#pcpus.length;
     }
   }
 
-  /** Virtual time must not outgrow a double; sleepers are lowered with the queue that they will come back to. */
-  #renormalise(pcpu: Pcpu): void {
-    const excess = pcpu.queue.excessVruntime;
+  #balanceTo(target: Pcpu, now: Ns): void {
+    for (let moves = 0; moves < MAX_MOVES_PER_TARGET; moves++) {
+      const entity = movableTo(this.#pcpus, target, this.#round);
+      if (entity === null) return;
+      // As uneven as before, the other way round: enough to take turns, and no more in this round.
+      const turnedRound = this.#pcpus[entity.pcpu].load - target.load === entity.weight;
+      this.#migrate(entity, target, now);
+      if (turnedRound) return;
+    }
+  }
+
+  /**
+   * Charges the current entity up to now. If that completed its request (or its burst), whoever is next may have to run.
+   *
+   * @returns whether the current entity has lost its pCPU, or been asked for it
+   */
+  #gaveWay(pcpu: Pcpu, current: SchedEntity, now: Ns): boolean {
+    const completed = this.#charge(pcpu, current, now);
+    if (current.task?.halted) {
+      this.#blockTask(current, now);
+      return true;
+    }
+    if (!completed) return false;
+    current.arrival = ++this.#arrivals;
+    const first = pcpu.queue.first;
+    // A tie goes to who waited: it arrived earlier.
+    if (first !== null && first.vruntime <= current.vruntime) {
+      this.#reschedule(pcpu, now);
+      return true;
+    }
+    this.#advanceVirtualTime(pcpu, current);
+    return false;
+  }
+
+  /**
+   * The queue's virtual time is the start of the request in service: update_min_vruntime. It must not outgrow a double, so
+   * it is lowered now and then, with everyone who is queued, runs or sleeps here.
+   */
+  #advanceVirtualTime(pcpu: Pcpu, served: SchedEntity): void {
+    pcpu.queue.advanceTo(served.vruntime);
+    const excess = pcpu.queue.takeExcess();
     if (excess === 0) return;
-    pcpu.queue.minVruntime -= excess;
     for (const entity of this.#entities) if (entity.pcpu === pcpu.id) entity.vruntime -= excess;
   }
 
@@ -137,22 +162,11 @@ export class FairScheduler {
   #selectPcpu(entity: SchedEntity): Pcpu {
     const last = entity.pcpu < 0 ? null : this.#pcpus[entity.pcpu];
     if (last?.idle) return last;
-    return this.#idlePcpuFor(entity) ?? last ?? this.#leastLoadedFor(entity);
+    return this.#idlePcpuFor(entity) ?? last ?? leastLoadedFor(this.#pcpus, entity);
   }
 
   #idlePcpuFor(entity: SchedEntity): Pcpu | null {
-    if (this.#idlePcpus === 0) return null;
-    for (const pcpu of this.#pcpus) if (pcpu.idle && entity.mayRunOn(pcpu.id)) return pcpu;
-    return null;
-  }
-
-  #leastLoadedFor(entity: SchedEntity): Pcpu {
-    let least: Pcpu | null = null;
-    for (const pcpu of this.#pcpus) {
-      if (entity.mayRunOn(pcpu.id) && (least === null || pcpu.load < least.load)) least = pcpu;
-    }
-    if (least === null) throw new RangeError(`entity ${entity.id} is pinned to no pCPU that there is`);
-    return least;
+    return this.#idlePcpus === 0 ? null : idleFor(this.#pcpus, entity);
   }
 
   /** Takes its distance from the old queue's virtual time along to the new one: migrate_task_rq_fair. */
@@ -178,7 +192,7 @@ export class FairScheduler {
   #checkPreempt(pcpu: Pcpu, woken: SchedEntity, now: Ns): void {
     const current = pcpu.current;
     if (current === null || pcpu.kicked) return;
-    this.#charge(pcpu, current, now);
+    if (this.#gaveWay(pcpu, current, now)) return;
     if (current.vruntime - woken.vruntime > woken.virtualNs(this.#sliceNs / 4)) this.#reschedule(pcpu, now);
     else this.#setDeadline(pcpu, current, now);
   }
@@ -217,7 +231,7 @@ export class FairScheduler {
     if (this.#stopping || pcpu.current !== null) return;
     const entity = pcpu.queue.takeFirst() ?? this.#pull(pcpu);
     if (entity === null) return;
-    this.#renormalise(pcpu);
+    this.#advanceVirtualTime(pcpu, entity);
     pcpu.current = entity;
     pcpu.chargedAt = now;
     this.#idlePcpus--;
@@ -238,22 +252,13 @@ export class FairScheduler {
     this.#deadlines.set(pcpu.id, now + burstNs);
   }
 
-  /** newidle_balance: a pCPU that would idle takes what has waited longest on the most loaded queue. */
+  /** newidle_balance: a pCPU that would idle takes what is furthest behind on the most loaded queue. */
   #pull(idle: Pcpu): SchedEntity | null {
-    let source: Pcpu | null = null;
-    let chosen: SchedEntity | null = null;
-    for (const pcpu of this.#pcpus) {
-      if (pcpu.queue.size === 0 || (source !== null && pcpu.load <= source.load)) continue;
-      const entity = firstAllowed(pcpu, idle.id);
-      if (entity === null) continue;
-      source = pcpu;
-      chosen = entity;
-    }
-    if (source === null || chosen === null) return null;
-    source.queue.remove(chosen);
-    this.#moveHome(chosen, idle);
-    if (chosen.vruntime > idle.queue.minVruntime) idle.queue.minVruntime = chosen.vruntime;
-    return chosen;
+    const entity = pullableTo(this.#pcpus, idle);
+    if (entity === null) return null;
+    this.#pcpus[entity.pcpu].queue.remove(entity);
+    this.#moveHome(entity, idle);
+    return entity;
   }
 
   /** No pCPU idles while somebody who may run there is queued. */
@@ -270,42 +275,4 @@ export class FairScheduler {
     target.queue.add(entity);
     if (target.current === null) this.#dispatch(target, now);
   }
-
-  #leastLoaded(): Pcpu {
-    let least = this.#pcpus[0];
-    for (const pcpu of this.#pcpus) if (pcpu.load < least.load) least = pcpu;
-    return least;
-  }
-
-  /** From the most loaded queue that has one: an entity whose move does not make it more uneven. */
-  #movableTo(target: Pcpu): SchedEntity | null {
-    let load = target.load;
-    let chosen: SchedEntity | null = null;
-    for (const source of this.#pcpus) {
-      if (source.load <= load) continue;
-      const entity = leastRecentlyMoved(source, target, this.#round);
-      if (entity === null) continue;
-      load = source.load;
-      chosen = entity;
-    }
-    return chosen;
-  }
-}
-
-function leastRecentlyMoved(source: Pcpu, target: Pcpu, round: number): SchedEntity | null {
-  const difference = source.load - target.load;
-  let chosen: SchedEntity | null = null;
-  for (const entity of source.queue.entities) {
-    if (entity.weight > difference || entity.movedInRound === round || !entity.mayRunOn(target.id)) continue;
-    if (chosen === null || entity.movedInRound < chosen.movedInRound) chosen = entity;
-  }
-  return chosen;
-}
-
-function firstAllowed(source: Pcpu, target: number): SchedEntity | null {
-  let chosen: SchedEntity | null = null;
-  for (const entity of source.queue.entities) {
-    if (entity.mayRunOn(target) && (chosen === null || entity.vruntime < chosen.vruntime)) chosen = entity;
-  }
-  return chosen;
 }

@@ -11,7 +11,7 @@ export class RunQueue {
   readonly #heap: SchedEntity[] = [];
   /** Weights of all that is queued here. */
   queuedWeight = 0;
-  /** The queue's virtual time: the largest start of a request that it ever chose. Never goes back, but for renormalising. */
+  /** The queue's virtual time: the latest start of a request that was served here. */
   minVruntime = 0;
 
   get size(): number {
@@ -38,13 +38,16 @@ export class RunQueue {
     this.#siftDown(last, this.#siftUp(last, position));
   }
 
-  /** Removes the next to run, and moves the queue's virtual time on to it. */
+  /** Removes the next to run. */
   takeFirst(): SchedEntity | null {
     const entity = this.first;
-    if (entity === null) return null;
-    this.remove(entity);
-    if (entity.vruntime > this.minVruntime) this.minVruntime = entity.vruntime;
+    if (entity !== null) this.remove(entity);
     return entity;
+  }
+
+  /** Virtual time goes on to the start of the request in service; it never goes back. */
+  advanceTo(vruntime: number): void {
+    if (vruntime > this.minVruntime) this.minVruntime = vruntime;
   }
 
   /** The queued entities in no useful order, for the balancer. Not to be changed. */
@@ -52,9 +55,16 @@ export class RunQueue {
     return this.#heap;
   }
 
-  /** What all vruntimes of this queue should be lowered by, mostly 0. Keeps their order and distances. */
-  get excessVruntime(): number {
-    return this.minVruntime > RENORMALISE_ABOVE ? this.minVruntime : 0;
+  /**
+   * Brings virtual time back to 0 when it has grown too large.
+   *
+   * @returns what all vruntimes of this queue must be lowered by, mostly 0; their order and distances stay
+   */
+  takeExcess(): number {
+    if (this.minVruntime <= RENORMALISE_ABOVE) return 0;
+    const excess = this.minVruntime;
+    this.minVruntime = 0;
+    return excess;
   }
 
   #siftUp(entity: SchedEntity, from: number): number {
