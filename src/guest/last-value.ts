@@ -20,6 +20,7 @@ export class LastValue {
   readonly #words: Int32Array;
   readonly #base: number;
   readonly #current = new U64();
+  readonly #look = new U64();
 
   /** @param words guest RAM @param base index of 8 words, zero at boot */
   constructor(words: Int32Array, base: number) {
@@ -38,7 +39,7 @@ export class LastValue {
   raise(value: U64): boolean {
     let known = false;
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      if (!this.#read(this.#current)) continue;
+      if (!this.#read()) continue;
       known = true;
       if (!this.#current.lessThan(value)) {
         value.copy(this.#current);
@@ -69,11 +70,16 @@ export class LastValue {
     return true;
   }
 
-  /** The copy in use may be reused only after the sequence moved twice; once is harmless, but not told apart. */
-  #read(out: U64): boolean {
+  /**
+   * Looks at the present value; a look that was disturbed leaves the last good one. The copy is reused only after the sequence
+   * moved twice; once is harmless, but not told apart.
+   */
+  #read(): boolean {
     const sequence = Atomics.load(this.#words, this.#base + SEQUENCE);
-    this.#loadCopy(sequence, out);
-    return Atomics.load(this.#words, this.#base + SEQUENCE) === sequence;
+    this.#loadCopy(sequence, this.#look);
+    if (Atomics.load(this.#words, this.#base + SEQUENCE) !== sequence) return false;
+    this.#current.copy(this.#look);
+    return true;
   }
 
   #loadCopy(sequence: number, out: U64): void {

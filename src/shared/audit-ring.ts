@@ -4,8 +4,9 @@ import { GUEST_STOPPED_MASK, SHIFT_AND_FLAGS_WORD } from "./pvclock-page.js";
 const SLOTS = 64;
 const WORDS_PER_SLOT = 2;
 
-/** No version that closes an update is odd. */
-const NO_VERSION = 1;
+/** A slot in use holds its version with bit 0 set, which no closing version has; 0 is a slot not in use, or being filled. */
+const IN_USE = 1;
+const NOT_IN_USE = 0;
 
 export const AUDIT_RING_WORDS = SLOTS * WORDS_PER_SLOT;
 
@@ -28,16 +29,16 @@ export class AuditRing {
 
   record(version: number, values: Int32Array, wordCount: number): void {
     const slot = this.#slotOf(version);
-    Atomics.store(this.#words, slot, NO_VERSION);
+    Atomics.store(this.#words, slot, NOT_IN_USE);
     Atomics.store(this.#words, slot + 1, hashPayload(values, wordCount));
-    Atomics.store(this.#words, slot, version);
+    Atomics.store(this.#words, slot, version | IN_USE);
   }
 
   check(version: number, values: Int32Array, wordCount: number): AuditVerdict {
     const slot = this.#slotOf(version);
-    if (Atomics.load(this.#words, slot) !== version) return "unaudited";
+    if (Atomics.load(this.#words, slot) !== (version | IN_USE)) return "unaudited";
     const hash = Atomics.load(this.#words, slot + 1);
-    if (Atomics.load(this.#words, slot) !== version) return "unaudited";
+    if (Atomics.load(this.#words, slot) !== (version | IN_USE)) return "unaudited";
     return hash === hashPayload(values, wordCount) ? "whole" : "torn";
   }
 
