@@ -50,7 +50,7 @@ export function vcpuResult(id: number, changes: DeepPartial<VcpuResult> = {}): V
       audited: 1,
       torn: 0,
     },
-    clock: { rawBackwardSteps: 0, maxRawBackwardNs: 0, backwardSteps: 0 },
+    clock: { monitored: 1000, rawBackwardSteps: 0, maxRawBackwardNs: 0, backwardSteps: 0 },
     cost: { tickNs: 400, pageReadNs: 150 },
   };
   return {

@@ -42,7 +42,7 @@ function machine(cpus: number, tscKhz = 2_599_998) {
   const clock = new SetClock();
   const tscFrequency = new TscFrequency(tscKhz);
   const config = { policy: "entry", offersSteal: true, nanoseconds: false, tscFrequency } as const;
-  const observer = { registered: () => {}, published: () => {} };
+  const observer = { registered: () => {}, unregistered: () => {}, published: () => {} };
   const host = new PvclockPublisher(ram, cpus, { ...config, measuredNs: () => 0, auditOf: () => null }, observer);
   const guests = Array.from({ length: cpus }, (_, cpu) => {
     const reader = new PageReader(ram, PAGE_WORDS);

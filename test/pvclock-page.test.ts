@@ -19,7 +19,7 @@ import { encodePvclock, type PvclockStruct, sharedWords } from "./fixtures/pvclo
 
 const RUNS = { seed: 20100830, numRuns: 2_000 };
 const RAM_BYTES = 2 * 4096;
-const NOBODY: PageObserver = { registered: () => {}, published: () => {} };
+const NOBODY: PageObserver = { registered: () => {}, unregistered: () => {}, published: () => {} };
 
 const anyNs = fc.oneof(
   fc.integer({ min: 0, max: MAX_TIME_NS }),

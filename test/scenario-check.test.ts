@@ -37,7 +37,7 @@ test("scenarios at the limits are fine", () => {
   checkScenario(LINUX, MACHINE);
   checkScenario({ ...GOOD, sliceNs: 100_000 }, MACHINE);
   checkScenario({ ...GOOD, sliceNs: 10_000_000_000, durationNs: 100 * 86_400e9 }, MACHINE);
-  checkScenario(withVcpu({ gpa: Number.MAX_SAFE_INTEGER, tickPhaseNs: 999_999, nice: 19 }), MACHINE);
+  checkScenario(withVcpu({ gpa: Number.MAX_SAFE_INTEGER - 1, tickPhaseNs: 999_999, nice: 19 }), MACHINE);
   checkScenario({ ...GOOD, vcpus: Array.from({ length: 1024 }, () => VCPU) }, MACHINE);
 });
 
@@ -62,6 +62,10 @@ const BAD: readonly (readonly [path: string, scenario: Scenario])[] = [
   ["vcpus.1.tickPhaseNs", withVcpu({ tickPhaseNs: -1 })],
   ["vcpus.1.gpa", withVcpu({ gpa: -1 })],
   ["vcpus.1.gpa", withVcpu({ gpa: 2 ** 53 })],
+  ["vcpus.1.gpa", withVcpu({ gpa: 0x1041 })],
+  ["vcpus.1.gpa", withVcpu({ gpa: 64 })],
+  // vCPU 0's own choice: the first page after the kernel's.
+  ["vcpus.1.gpa", withVcpu({ gpa: 0x1000 })],
   ["vcpus.1.pcpus", withVcpu({ pcpus: [2] })],
   ["vcpus.1.pcpus", withVcpu({ pcpus: [] })],
   ["vcpus.1.workload", withVcpu({ workload: { kind: "duty", busyNs: 2_000_000, periodNs: 2_000_000 } })],

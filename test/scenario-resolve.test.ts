@@ -194,7 +194,9 @@ test("what is printed reads back as the same scenario, whatever it is", () => {
   >;
   const pcpus = fc.option(fc.uniqueArray(ns(0, 3), { minLength: 1 }).map((set) => set.toSorted((a, b) => a - b)));
   const nice = ns(-20, 19);
-  const vcpu = record({ workload, nice, pcpus, tickPhaseNs: ns(0, 999_999), gpa: fc.option(fc.maxSafeNat()) });
+  // Above every page of the guest's own choice, and told apart by the vCPU's number below.
+  const gpa = fc.option(ns(1, 2 ** 40).map((page) => page * 4096));
+  const vcpu = record({ workload, nice, pcpus, tickPhaseNs: ns(0, 999_999), gpa });
   const fair: fc.Arbitrary<Scenario> = record({
     host: fc.constant("fair" as const),
     durationNs: ns(2e6, 1e12),
@@ -217,7 +219,11 @@ test("what is printed reads back as the same scenario, whatever it is", () => {
       periodNs: ns(1e6, 1e9),
     }),
     pollNs: fc.constant(1_000_000),
-    vcpus: fc.array(vcpu, { minLength: 1, maxLength: 6 }),
+    vcpus: fc
+      .array(vcpu, { minLength: 1, maxLength: 6 })
+      .map((vcpus) =>
+        vcpus.map((each, id) => ({ ...each, gpa: each.gpa === null ? null : each.gpa + 2 ** 20 + 2 * id })),
+      ),
     hostTasks: fc.array(record({ workload: hostWorkload, nice, pcpus }), { maxLength: 3 }),
     faults: fc.array(
       record({

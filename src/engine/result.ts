@@ -93,6 +93,8 @@ export interface ReadFigures {
 }
 
 export interface ClockFigures {
+  /** Readings that were watched: about one in four. */
+  readonly monitored: number;
   /** Unguarded readings below one already seen on any vCPU. */
   readonly rawBackwardSteps: number;
   /** The largest of them. */

@@ -8,6 +8,7 @@ import {
   type Ns,
   tickNsecOf,
 } from "../shared/units.js";
+import { pageAddressProblems } from "./page-address-check.js";
 import type { HostTaskConfig, Scenario, VcpuConfig, Workload } from "./scenario.js";
 
 /** What a run needs to know of the machine that it runs on. */
@@ -119,6 +120,7 @@ export function findProblems(scenario: Scenario, machine: Machine): ScenarioProb
       refuse(`vcpus.${id}.${field}`, message);
     }
   });
+  for (const [id, message] of pageAddressProblems(scenario)) refuse(`vcpus.${id}.gpa`, message);
   scenario.hostTasks.forEach((task, index) => {
     for (const [field, message] of taskProblems(task)) {
       refuse(`hostTasks.${index}.${field}`, message);

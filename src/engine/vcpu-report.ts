@@ -1,3 +1,5 @@
+import type { AccountingName } from "../guest/build-guest-cpu.js";
+import type { GuestCpu } from "../guest/guest-cpu.js";
 import type { Ns } from "../shared/units.js";
 import type { ClockFigures, CostFigures, GuestFigures, ReadFigures } from "./result.js";
 
@@ -18,4 +20,25 @@ export interface StealReport {
   readonly firstVersion: number;
   readonly lastVersion: number;
   readonly rebaselined: boolean;
+}
+
+/** What only a driver knows of a vCPU. */
+export interface DriverFigures {
+  readonly clock: ClockFigures;
+  readonly cost: CostFigures;
+  readonly noiseMeasured: boolean;
+}
+
+/** Takes a guest CPU's figures down, when it has run for the last time. */
+export function reportOf(guest: GuestCpu, accounting: AccountingName, driver: DriverFigures): VcpuReport {
+  const { time, cpuTime, watchdog, ticks, lostTicks } = guest;
+  const { reported, suppressed } = watchdog;
+  const { consistent, overlapped, retries, maxRetries, gaveUp, audited, torn } = time.reader;
+  const { takenNs, firstVersion, lastVersion, rebaselined, active: stealEnabled } = time.stealClock;
+  return {
+    guest: { accounting, stealEnabled, ...cpuTime, ticks, lostTicks, softlockups: { reported, suppressed } },
+    reads: { consistent, remote: time.remoteReads, overlapped, retries, maxRetries, gaveUp, audited, torn },
+    steal: { takenNs, firstVersion, lastVersion, rebaselined },
+    ...driver,
+  };
 }

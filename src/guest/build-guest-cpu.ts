@@ -57,7 +57,7 @@ export function bootGuestCpu(machine: GuestMachine, config: GuestCpuConfig): Gue
 }
 
 /** Each CPU has a page of its own. Addresses at one offset in every page would all share one set of the L1 cache. */
-function defaultPvclockAddress(cpuCount: number, cpu: number): number {
+export function defaultPvclockAddress(cpuCount: number, cpu: number): number {
   const slots = GUEST_PAGE_BYTES / PVCLOCK_ALIGN_BYTES;
   return kernelDataBytes(cpuCount) + cpu * GUEST_PAGE_BYTES + (cpu % slots) * PVCLOCK_ALIGN_BYTES;
 }

@@ -3,7 +3,7 @@ import { type CpuidRegisters, ExitReason } from "../shared/kvm-abi.js";
 import type { U64 } from "../shared/u64.js";
 import type { Ns } from "../shared/units.js";
 import { CommandRing, HostCommand } from "./command-ring.js";
-import { BALANCE_SLICES, FairScheduler, type SchedDecisions } from "./fair-scheduler.js";
+import { BALANCE_SLICES, FairScheduler, FIRST_BALANCE_SLICES, type SchedDecisions } from "./fair-scheduler.js";
 import type { Host } from "./host.js";
 import { HostTask } from "./host-task.js";
 import { KvmPlatform } from "./kvm-platform.js";
@@ -81,7 +81,8 @@ export class FairHost implements Host, SchedDecisions {
 
   begin(now: Ns): void {
     this.ledger.begin(now);
-    if (this.#config.pcpus > 1) this.#deadlines.set(this.#balanceSlot, now + BALANCE_SLICES * this.#config.sliceNs);
+    if (this.#config.pcpus > 1)
+      this.#deadlines.set(this.#balanceSlot, now + FIRST_BALANCE_SLICES * this.#config.sliceNs);
     if (this.#config.refreshNs !== null) this.#deadlines.set(this.#refreshSlot, now + this.#config.refreshNs);
     for (const entity of this.#entities) {
       entity.task?.start(now);
@@ -167,13 +168,19 @@ export class FairHost implements Host, SchedDecisions {
     if (slot < this.#config.pcpus) {
       this.#scheduler.deadlineDue(slot, now);
     } else if (slot === this.#balanceSlot) {
-      this.#deadlines.set(slot, now + BALANCE_SLICES * this.#config.sliceNs);
+      this.#setNext(slot, BALANCE_SLICES * this.#config.sliceNs, now);
       this.#scheduler.balance(now);
     } else if (slot === this.#refreshSlot) {
       this.#refresh(now);
     } else {
       this.#timerExpired(slot - this.#config.pcpus, now);
     }
+  }
+
+  /** A periodic deadline is due: the next one on its grid, or a full period from now when that has passed as well. */
+  #setNext(slot: number, periodNs: Ns, now: Ns): void {
+    const onGrid = this.#deadlines.earliest + periodNs;
+    this.#deadlines.set(slot, onGrid > now ? onGrid : now + periodNs);
   }
 
   #timerExpired(entityId: number, now: Ns): void {
@@ -190,7 +197,7 @@ export class FairHost implements Host, SchedDecisions {
   /** A running vCPU's steal stands still, but its (tsc, system time) pair is made new. */
   #refresh(now: Ns): void {
     if (this.#config.refreshNs === null) return;
-    this.#deadlines.set(this.#refreshSlot, now + this.#config.refreshNs);
+    this.#setNext(this.#refreshSlot, this.#config.refreshNs, now);
     for (let pcpu = 0; pcpu < this.#config.pcpus; pcpu++) {
       const entity = this.#scheduler.runningOn(pcpu);
       if (entity !== null && entity.task === null) this.publisher.publish(entity.id, now);

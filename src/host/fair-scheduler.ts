@@ -14,8 +14,12 @@ export interface SchedDecisions {
   taskBlocked(entity: SchedEntity, now: Ns): void;
 }
 
-/** Periodic balancing runs every so many slices: odd, so that it meets each of two alternating entities in turn. */
+/**
+ * Periodic balancing runs every so many slices. Only who is queued can be moved: an odd number meets each of two alternating
+ * entities in turn, and half a slice more at the start keeps it away from the ends of slices, where one is always on its way out.
+ */
 export const BALANCE_SLICES = 5;
+export const FIRST_BALANCE_SLICES = 5.5;
 /** Bounds a round's work; a kernel balances large domains more rarely, too. */
 const MAX_TARGETS_PER_ROUND = 64;
 const MAX_MOVES_PER_TARGET = 64;

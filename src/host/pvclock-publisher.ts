@@ -36,6 +36,8 @@ export interface PublisherConfig {
 export interface PageObserver {
   /** Before the first write to a newly registered page. */
   registered(vcpu: number, base: number): void;
+  /** There will be no more writes to it. */
+  unregistered(vcpu: number): void;
   published(vcpu: number, version: number, stealNs: Ns): void;
 }
 
@@ -114,6 +116,7 @@ export class PvclockPublisher implements SchedNotifier {
     const page = this.#pages[vcpu];
     page.base = -1;
     page.lastPcpu = -1;
+    this.#observer.unregistered(vcpu);
   }
 
   /** Writes the page, if there is one: everything that can be known at this instant. */

@@ -1,4 +1,5 @@
 import type { Ns } from "../../shared/units.js";
+import type { ClockFigures } from "../result.js";
 
 /**
  * Watches a clock that must not go back on any CPU. Outside of what it checks: it keeps its own maximum of the readings
@@ -9,11 +10,10 @@ export class ClockMonitor {
   readonly #longs: BigInt64Array;
   readonly #index: number;
 
-  /** Unguarded readings below a guarded one that some CPU had already been given. */
-  rawBackwardSteps = 0;
-  maxRawBackwardNs: Ns = 0;
-  /** Guarded readings below one that some CPU had already been given: must stay 0. */
-  backwardSteps = 0;
+  #monitored = 0;
+  #rawBackwardSteps = 0;
+  #maxRawBackwardNs: Ns = 0;
+  #backwardSteps = 0;
 
   constructor(longs: BigInt64Array, index: number) {
     this.#longs = longs;
@@ -27,12 +27,22 @@ export class ClockMonitor {
 
   /** @param before what before() said @param rawNs without the guard @param guardedNs with it */
   after(before: Ns, rawNs: Ns, guardedNs: Ns): void {
+    this.#monitored++;
     if (rawNs < before) {
-      this.rawBackwardSteps++;
-      this.maxRawBackwardNs = Math.max(this.maxRawBackwardNs, before - rawNs);
+      this.#rawBackwardSteps++;
+      this.#maxRawBackwardNs = Math.max(this.#maxRawBackwardNs, before - rawNs);
     }
-    if (guardedNs < before) this.backwardSteps++;
+    if (guardedNs < before) this.#backwardSteps++;
     this.#raise(BigInt(guardedNs));
+  }
+
+  figures(): ClockFigures {
+    return {
+      monitored: this.#monitored,
+      rawBackwardSteps: this.#rawBackwardSteps,
+      maxRawBackwardNs: this.#maxRawBackwardNs,
+      backwardSteps: this.#backwardSteps,
+    };
   }
 
   #raise(value: bigint): void {

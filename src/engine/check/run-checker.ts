@@ -94,6 +94,10 @@ export class RunChecker implements SchedNotifier, PageObserver {
     log.start(base, Atomics.load(this.#ram, base), this.#publishableNs(vcpu));
   }
 
+  unregistered(vcpu: number): void {
+    this.witnesses[vcpu].log.base = -1;
+  }
+
   published(vcpu: number, version: number): void {
     this.witnesses[vcpu].log.add(version, this.#publishableNs(vcpu));
   }

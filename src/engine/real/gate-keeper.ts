@@ -62,6 +62,7 @@ export class GateKeeper {
       const { vcpu, command } = commands;
       if (command === HostCommand.Grant) {
         this.#granted.add(vcpu);
+        this.#kickedAt[vcpu] = 0;
         this.gates[vcpu].grant(now);
       } else {
         this.#kickedAt[vcpu] = now;

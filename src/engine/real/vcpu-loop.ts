@@ -2,7 +2,7 @@ import type { GuestCpu } from "../../guest/guest-cpu.js";
 import { ExitReason } from "../../shared/kvm-abi.js";
 import { NS_PER_MS, type Ns } from "../../shared/units.js";
 import { ClockMonitor } from "../check/clock-monitor.js";
-import type { VcpuReport } from "../vcpu-report.js";
+import { reportOf, type VcpuReport } from "../vcpu-report.js";
 import { CLOCK_MAXIMUM_LONG, type ControlMemory } from "./control-memory.js";
 import { CostMeter } from "./cost-meter.js";
 import { dieWhenDue } from "./fault.js";
@@ -137,29 +137,10 @@ export class VcpuLoop {
   }
 
   report(): VcpuReport {
-    const { time, cpuTime, watchdog, ticks, lostTicks } = this.#guest;
-    const { reader, stealClock } = time;
-    const { consistent, overlapped, retries, maxRetries, gaveUp, audited, torn } = reader;
-    const { rawBackwardSteps, maxRawBackwardNs, backwardSteps } = this.#monitor;
-    return {
-      guest: {
-        accounting: this.#parts.task.cpu.accounting,
-        stealEnabled: stealClock.active,
-        ...cpuTime,
-        ticks,
-        lostTicks,
-        softlockups: { reported: watchdog.reported, suppressed: watchdog.suppressed },
-      },
-      reads: { consistent, remote: time.remoteReads, overlapped, retries, maxRetries, gaveUp, audited, torn },
-      clock: { rawBackwardSteps, maxRawBackwardNs, backwardSteps },
+    return reportOf(this.#guest, this.#parts.task.cpu.accounting, {
+      clock: this.#monitor.figures(),
       cost: { tickNs: this.#tickCost.medianNs, pageReadNs: this.#readCost.medianNs },
-      steal: {
-        takenNs: stealClock.takenNs,
-        firstVersion: stealClock.firstVersion,
-        lastVersion: stealClock.lastVersion,
-        rebaselined: stealClock.rebaselined,
-      },
       noiseMeasured: this.#schedstat !== null,
-    };
+    });
   }
 }

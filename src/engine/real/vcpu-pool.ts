@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { Piscina } from "piscina";
-import { tickNsecOf } from "../../shared/units.js";
+import { guestCpuConfigOf } from "../guest-config.js";
 import type { Scenario } from "../scenario.js";
 import type { VcpuReport } from "../vcpu-report.js";
 import type { VcpuTask, VcpuWorkerData } from "./messages.js";
@@ -74,19 +74,9 @@ export class VcpuPool {
 }
 
 function taskOf(scenario: Scenario, id: number): VcpuTask {
-  const { workload, tickPhaseNs, gpa } = scenario.vcpus[id];
   return {
-    cpu: {
-      id,
-      accounting: scenario.accounting,
-      tickNsec: tickNsecOf(scenario.hz),
-      watchdogMode: scenario.watchdog.mode,
-      watchdogThresholdNs: scenario.watchdog.thresholdNs,
-      watchdogPeriodNs: scenario.watchdog.periodNs,
-      workload,
-      gpa,
-    },
-    tickPhaseNs,
+    cpu: guestCpuConfigOf(scenario, id),
+    tickPhaseNs: scenario.vcpus[id].tickPhaseNs,
     fault: scenario.faults.find(({ part }) => part === id) ?? null,
   };
 }
