@@ -74,9 +74,14 @@ export class HostGate extends Gate {
     if (this.change(GateState.Parked, GateState.Granted)) Atomics.notify(this.words, this.block + STATE);
   }
 
-  /** Asks for the pCPU back. A vCPU that has just exited by itself is not asked. */
+  /**
+   * Asks for the pCPU back. A vCPU that has just exited by itself is not asked.
+   *
+   * Granted is tried first: the thread goes from there to Running, never back. The other way round, a thread that wakes between
+   * the two looks would meet neither, and the kick would be lost.
+   */
   kick(): void {
-    if (!this.change(GateState.Running, GateState.Kicked)) this.change(GateState.Granted, GateState.Kicked);
+    if (!this.change(GateState.Granted, GateState.Kicked)) this.change(GateState.Running, GateState.Kicked);
   }
 
   /** Takes note of an exit, if there is one; its reason, wakeAt and exitedAt may be read then. */
