@@ -6,15 +6,16 @@ const QUANTUM_NS = 25 * NS_PER_US;
 const SHORTEST_QUANTUM_NS = 2 * NS_PER_US;
 /** A quantum that took this much longer than it should was interrupted by the real machine. */
 const GAP_NS = 200 * NS_PER_US;
-const CALIBRATION_ITERATIONS = 10_000;
-const CALIBRATION_BATCHES = 4;
-/** How fast the estimate of the CPU's speed follows what is seen. */
+/** A first guess of the CPU's speed, low: the first quanta are then short, and the estimate is soon right. */
+const FIRST_ITERATIONS_PER_NS = 0.05;
+/** How fast the estimate follows what is seen, in the long run. */
 const SMOOTHING = 1 / 16;
 
 /** Burns real CPU, in quanta of known size. */
 export class RealCpu {
   readonly #clock: Clock;
-  #iterationsPerNs: number;
+  #iterationsPerNs = FIRST_ITERATIONS_PER_NS;
+  #measuredQuanta = 0;
   #state = 1;
   /** Of the last quantum: time that the real machine took away. */
   lastGapNs: Ns = 0;
@@ -23,7 +24,6 @@ export class RealCpu {
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.#iterationsPerNs = this.#calibrate();
   }
 
   /** Burns one quantum, less when a deadline is nearer. @returns the instant reached */
@@ -34,11 +34,17 @@ export class RealCpu {
     const reached = this.#clock.nowNs();
     const tookNs = reached - now;
     this.lastGapNs = tookNs > aimNs + GAP_NS ? tookNs - aimNs : 0;
-    // Interrupted quanta say nothing about the CPU's speed.
-    if (tookNs < 2 * aimNs && tookNs > 0) {
-      this.#iterationsPerNs += (iterations / tookNs - this.#iterationsPerNs) * SMOOTHING;
-    }
+    this.#learn(iterations / Math.max(1, tookNs));
     return reached;
+  }
+
+  /** The first quanta count fully, so that nobody has to wait for a calibration when hundreds of threads start. */
+  #learn(iterationsPerNs: number): void {
+    // Interrupted quanta say nothing about the CPU's speed.
+    if (this.lastGapNs > 0) return;
+    this.#measuredQuanta++;
+    const weight = Math.max(SMOOTHING, 1 / this.#measuredQuanta);
+    this.#iterationsPerNs += (iterationsPerNs - this.#iterationsPerNs) * weight;
   }
 
   #burn(iterations: number): void {
@@ -50,18 +56,5 @@ export class RealCpu {
     }
     this.#state = state;
     this.iterations += iterations;
-  }
-
-  /** The best of several batches; the first ones also let the loop be compiled. */
-  #calibrate(): number {
-    let best = 0;
-    for (let batch = 0; batch < CALIBRATION_BATCHES; batch++) {
-      const before = this.#clock.nowNs();
-      this.#burn(CALIBRATION_ITERATIONS);
-      const tookNs = Math.max(1, this.#clock.nowNs() - before);
-      best = Math.max(best, CALIBRATION_ITERATIONS / tookNs);
-    }
-    this.iterations = 0;
-    return best;
   }
 }

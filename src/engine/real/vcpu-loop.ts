@@ -2,6 +2,7 @@ import type { GuestCpu } from "../../guest/guest-cpu.js";
 import { ExitReason } from "../../shared/kvm-abi.js";
 import { NS_PER_MS, type Ns } from "../../shared/units.js";
 import { ClockMonitor } from "../check/clock-monitor.js";
+import type { CostFigures } from "../result.js";
 import { reportOf, type VcpuReport } from "../vcpu-report.js";
 import { CLOCK_MAXIMUM_LONG, type ControlMemory } from "./control-memory.js";
 import { CostMeter } from "./cost-meter.js";
@@ -39,7 +40,6 @@ export class VcpuLoop {
   readonly #cpu: RealCpu;
   readonly #schedstat: Schedstat | null;
   readonly #monitor: ClockMonitor;
-  readonly #clockCostNs: number;
   readonly #tickCost = new CostMeter();
   readonly #readCost = new CostMeter();
   readonly #figures: GuestFiguresWriter;
@@ -54,7 +54,6 @@ export class VcpuLoop {
     this.#cpu = new RealCpu(parts.clock);
     this.#schedstat = parts.measureNoise ? Schedstat.open(parts.threadId) : null;
     this.#monitor = new ClockMonitor(parts.control.longs, CLOCK_MAXIMUM_LONG);
-    this.#clockCostNs = measureClockCostNs(parts.clock);
     this.#figures = new GuestFiguresWriter(parts.control.words, parts.control.figuresOf(parts.task.cpu.id));
   }
 
@@ -90,7 +89,7 @@ export class VcpuLoop {
     const now = this.#cpu.runUntil(this.#guest.nextDeadline, from);
     const tickDue = this.#guest.nextTick <= now;
     this.#guest.advance(now, this.#cpu.lastGapNs);
-    if (tickDue) this.#tickCost.record(Math.max(0, this.#clock.nowNs() - now - this.#clockCostNs));
+    if (tickDue) this.#tickCost.record(this.#clock.nowNs() - now);
     this.#readPages(now);
     dieWhenDue(this.#parts.task.fault, now - this.#parts.control.startNs);
     return tickDue ? this.#clock.nowNs() : now;
@@ -117,7 +116,7 @@ export class VcpuLoop {
   #measureReads(): void {
     const before = this.#clock.nowNs();
     for (let read = 0; read < COST_BATCH; read++) if (!this.#guest.time.readOwn()) return;
-    this.#readCost.record((this.#clock.nowNs() - before - this.#clockCostNs) / COST_BATCH);
+    this.#readCost.record(this.#clock.nowNs() - before);
   }
 
   /**
@@ -139,8 +138,16 @@ export class VcpuLoop {
   report(): VcpuReport {
     return reportOf(this.#guest, this.#parts.task.cpu.accounting, {
       clock: this.#monitor.figures(),
-      cost: { tickNs: this.#tickCost.medianNs, pageReadNs: this.#readCost.medianNs },
+      cost: this.#costFigures(),
       noiseMeasured: this.#schedstat !== null,
     });
+  }
+
+  /** Each measurement holds one call of the clock. */
+  #costFigures(): CostFigures {
+    const clockCostNs = measureClockCostNs(this.#clock);
+    const lessClock = (ns: number | null): number | null => (ns === null ? null : Math.max(0, ns - clockCostNs));
+    const batchNs = lessClock(this.#readCost.medianNs);
+    return { tickNs: lessClock(this.#tickCost.medianNs), pageReadNs: batchNs === null ? null : batchNs / COST_BATCH };
   }
 }

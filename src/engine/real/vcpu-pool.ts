@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { SHARE_ENV } from "node:worker_threads";
 import { Piscina } from "piscina";
 import { guestCpuConfigOf } from "../guest-config.js";
 import type { Scenario } from "../scenario.js";
@@ -42,6 +43,9 @@ export class VcpuPool {
       // A worker that blocks on Piscina's own Atomics could not be stopped in an orderly way.
       atomics: "disabled",
       resourceLimits: VCPU_RESOURCE_LIMITS,
+      // A copy of the environment and a list of open files are work that every thread would do for nothing.
+      env: SHARE_ENV,
+      trackUnmanagedFds: false,
       workerData: data,
     });
     this.#reports = scenario.vcpus.map((_, id) => this.#start(scenario, id));
