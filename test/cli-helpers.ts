@@ -48,6 +48,7 @@ export function vcpuResult(id: number, changes: DeepPartial<VcpuResult> = {}): V
       maxRetries: 2,
       gaveUp: 0,
       audited: 1,
+      auditedOverlapped: 1,
       torn: 0,
     },
     clock: { monitored: 1000, rawBackwardSteps: 0, maxRawBackwardNs: 0, backwardSteps: 0 },

@@ -98,6 +98,8 @@ const MODE_NAMES = ["user", "system", "idle"];
 
 /** Writes down what it is asked to account. */
 class RecordingAccounting implements TickAccounting {
+  readonly idleIsFinal = true;
+
   constructor(
     readonly events: Event[],
     readonly rule: TickAccounting,

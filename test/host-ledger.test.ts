@@ -199,7 +199,8 @@ describe("one vCPU's account", () => {
   test("a wait that is known late moves out of run, and the sum stays", () => {
     const { ledger, account } = someLife();
     ledger.close(21 * NS_PER_MS);
-    account.bookWait(7 * NS_PER_MS);
+    account.state = LedgerState.Run;
+    account.bookWait(7 * NS_PER_MS, 21 * NS_PER_MS);
     assert.deepEqual(
       [account.runNs, account.waitNs, sumNs(account)].map((ns) => ns / NS_PER_MS),
       [5, 11, 21],

@@ -149,6 +149,20 @@ describe("the gate", () => {
     assert.equal(host.collectExit(), true);
   });
 
+  test("a kick is not lost on a thread that wakes at any moment of it", () => {
+    for (let access = 0; ; access++) {
+      const { host, guest } = gates();
+      host.grant(100);
+      const reached = intrudeAt(
+        access,
+        () => assert.ok(guest.awaitGrant()),
+        () => host.kick(),
+      );
+      if (!reached) break;
+      assert.equal(guest.kicked, true, `woke before access ${access}`);
+    }
+  });
+
   test("a kick that meets an exit changes nothing: not the reason, and not the next grant", () => {
     const { host, guest } = running();
     guest.exit(ExitReason.Halted, 900, 200);

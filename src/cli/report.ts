@@ -102,7 +102,7 @@ function columnGroups(result: RunResult): ColumnGroup[] {
         longest("longest", ({ host }) => host.wait.maxNs),
         longest("p99 wait", ({ host }) => host.wait.p99Ns),
         counted("switches", ({ host }) => host.entries),
-        counted("moves", ({ host }) => host.migrations),
+        ...(result.host === "fair" ? [counted("moves", ({ host }) => host.migrations ?? 0)] : []),
         noiseColumn(result),
       ],
     },

@@ -64,7 +64,7 @@ function vcpuResultOf(run: FinishedRun, report: VcpuReport, id: number): VcpuRes
   return {
     id,
     guest,
-    host: hostFiguresOf(account, run.noiseNs[id], run.onCpuNs[id]),
+    host: hostFiguresOf(account, run.noiseNs[id], run.onCpuNs[id], run.scenario.host === "fair"),
     page: pageFiguresOf(run.host, run.ram, id),
     reads,
     clock,
@@ -72,7 +72,12 @@ function vcpuResultOf(run: FinishedRun, report: VcpuReport, id: number): VcpuRes
   };
 }
 
-function hostFiguresOf(account: VcpuLedger, noiseNs: Ns | null, onCpuNs: Ns | null): HostFigures {
+function hostFiguresOf(
+  account: VcpuLedger,
+  noiseNs: Ns | null,
+  onCpuNs: Ns | null,
+  followsMigrations: boolean,
+): HostFigures {
   const { runNs, waitNs, haltNs, offlineNs, outOfGuestNs, entries, migrations, waits } = account;
   return {
     runNs,
@@ -81,7 +86,7 @@ function hostFiguresOf(account: VcpuLedger, noiseNs: Ns | null, onCpuNs: Ns | nu
     offlineNs,
     outOfGuestNs,
     entries,
-    migrations,
+    migrations: followsMigrations ? migrations : null,
     wait: { p50Ns: waits.quantileNs(0.5), p99Ns: waits.quantileNs(0.99), maxNs: waits.maxNs },
     noiseNs,
     onCpuNs,

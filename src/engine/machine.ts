@@ -1,4 +1,4 @@
-import { accessSync, constants } from "node:fs";
+import { readFileSync } from "node:fs";
 import { freemem, totalmem } from "node:os";
 import { usableCores } from "./cores.js";
 import type { Machine } from "./scenario-check.js";
@@ -9,21 +9,21 @@ export function thisMachine(): Machine {
     platform: process.platform,
     cores: usableCores(),
     availableBytes: availableBytes(),
-    schedstat: isReadable("/proc/self/schedstat"),
+    schedstat: countsSchedstat(),
   };
 }
 
 function availableBytes(): number {
   // macOS counts nearly everything that could be freed at once as used.
-  const free = process.platform === "darwin" ? totalmem() : freemem();
-  const constrained = process.constrainedMemory();
-  return constrained > 0 ? Math.min(free, constrained) : free;
+  if (process.platform === "darwin") return totalmem();
+  // Of a cgroup's limit, what is left.
+  return Math.min(freemem(), process.availableMemory());
 }
 
-function isReadable(path: string): boolean {
+/** A kernel that does not count prints zeros. */
+function countsSchedstat(): boolean {
   try {
-    accessSync(path, constants.R_OK);
-    return true;
+    return /^[1-9]/.test(readFileSync("/proc/self/schedstat", "latin1"));
   } catch {
     return false;
   }

@@ -58,7 +58,8 @@ export interface HostFigures {
   /** wait + halt + offline, all time not in the guest: what the RFC exports. */
   readonly outOfGuestNs: Ns;
   readonly entries: number;
-  readonly migrations: number;
+  /** null on the linux host, which does not follow a thread from CPU to CPU. */
+  readonly migrations: number | null;
   readonly wait: { readonly p50Ns: Ns; readonly p99Ns: Ns; readonly maxNs: Ns };
   /** fair host: what the real machine took from this vCPU while the ledger says it ran; null where it cannot be known. */
   readonly noiseNs: Ns | null;
@@ -89,6 +90,8 @@ export interface ReadFigures {
   readonly maxRetries: number;
   readonly gaveUp: number;
   readonly audited: number;
+  /** Of those, the ones that had overlapped a write: the others could not be torn. */
+  readonly auditedOverlapped: number;
   readonly torn: number;
 }
 

@@ -33,11 +33,21 @@ export interface DriverFigures {
 export function reportOf(guest: GuestCpu, accounting: AccountingName, driver: DriverFigures): VcpuReport {
   const { time, cpuTime, watchdog, ticks, lostTicks } = guest;
   const { reported, suppressed } = watchdog;
-  const { consistent, overlapped, retries, maxRetries, gaveUp, audited, torn } = time.reader;
+  const { consistent, overlapped, retries, maxRetries, gaveUp, audited, auditedOverlapped, torn } = time.reader;
   const { takenNs, firstVersion, lastVersion, rebaselined, active: stealEnabled } = time.stealClock;
   return {
     guest: { accounting, stealEnabled, ...cpuTime, ticks, lostTicks, softlockups: { reported, suppressed } },
-    reads: { consistent, remote: time.remoteReads, overlapped, retries, maxRetries, gaveUp, audited, torn },
+    reads: {
+      consistent,
+      remote: time.remoteReads,
+      overlapped,
+      retries,
+      maxRetries,
+      gaveUp,
+      audited,
+      auditedOverlapped,
+      torn,
+    },
     steal: { takenNs, firstVersion, lastVersion, rebaselined },
     ...driver,
   };

@@ -66,6 +66,14 @@ export class GuestCpu {
     return Math.min(this.#tick.nextTick, this.watchdog.nextSample, taskChange);
   }
 
+  /**
+   * For whoever shows idle time in progress, as /proc/stat does: the first tick deadline not booked yet; 0 while not idle,
+   * and where leaving idle may book that time as something else, which would make the counter go back.
+   */
+  get idleInProgressFrom(): Ns {
+    return this.#idle && this.#accounting.idleIsFinal ? this.#tick.nextTick : 0;
+  }
+
   /** The next tick, for a driver that measures what ticks cost. */
   get nextTick(): Ns {
     return this.#tick.nextTick;
@@ -100,12 +108,18 @@ export class GuestCpu {
     this.#toldAt = now;
   }
 
-  /** The run is over. Idle time in progress is booked, as /proc/stat shows it too (get_cpu_idle_time_us). */
+  /**
+   * The run is over. Idle time in progress is booked, as /proc/stat shows it too (get_cpu_idle_time_us); ticks that a CPU
+   * out of guest would have found at its next entry are lost.
+   */
   finish(now: Ns): void {
-    if (!this.#idle) return;
     const due = this.#tick.takeDue(now);
-    this.#accounting.accountIdleExit(due);
-    this.ticks += due;
+    if (this.#idle) {
+      this.#accounting.accountIdleExit(due);
+      this.ticks += due;
+    } else {
+      this.lostTicks += due;
+    }
   }
 
   /**

@@ -32,6 +32,7 @@ export class PageReader {
   maxRetries = 0;
   gaveUp = 0;
   audited = 0;
+  auditedOverlapped = 0;
   torn = 0;
 
   /** @param wordCount PAGE_WORDS or PAGE_WORDS_NS, as the host offers */
@@ -51,7 +52,7 @@ export class PageReader {
     this.consistent++;
     if (retries > 0) this.#countRetries(retries);
     this.#untilAudit--;
-    if (retries > 0 || this.#untilAudit === 0) this.#audit(page.audit);
+    if (retries > 0 || this.#untilAudit === 0) this.#audit(page.audit, retries > 0);
     return true;
   }
 
@@ -61,12 +62,13 @@ export class PageReader {
     if (retries > this.maxRetries) this.maxRetries = retries;
   }
 
-  #audit(audit: AuditRing | null): void {
+  #audit(audit: AuditRing | null, overlapped: boolean): void {
     this.#untilAudit = AUDIT_INTERVAL;
     if (audit === null) return;
     const verdict = audit.check(this.words[0], this.words, this.#wordCount);
     if (verdict === "unaudited") return;
     this.audited++;
+    if (overlapped) this.auditedOverlapped++;
     if (verdict === "torn") this.torn++;
   }
 }

@@ -40,17 +40,18 @@ export class VcpuLedger {
   /** Books the time since the last change, and goes on in another state. */
   changeTo(state: LedgerState, now: Ns): void {
     const spanNs = now - this.sinceNs;
-    if (this.state === LedgerState.Wait) this.waits.record(spanNs);
+    if (this.state === LedgerState.Wait && spanNs > 0) this.waits.record(spanNs);
     this.#totalsNs[this.state] += spanNs;
     this.state = state;
     this.sinceNs = now;
   }
 
-  /** Part of the time booked as run was a wait after all: so says who could see it, later. */
-  bookWait(ns: Ns): void {
+  /** Part of the time in the present state was a wait after all: so says who could see it, later. */
+  bookWait(ns: Ns, now: Ns): void {
+    this.changeTo(this.state, Math.max(now, this.sinceNs));
     this.waits.record(ns);
     this.#totalsNs[LedgerState.Wait] += ns;
-    this.#totalsNs[LedgerState.Run] -= ns;
+    this.#totalsNs[this.state] -= ns;
   }
 
   /** A total as it stands at an instant, the time since the last change included. */

@@ -5,7 +5,7 @@ import type { Ns } from "../shared/units.js";
 import { CommandRing, HostCommand } from "./command-ring.js";
 import type { Host } from "./host.js";
 import { KvmPlatform } from "./kvm-platform.js";
-import { Ledger, LedgerState } from "./ledger.js";
+import { Ledger } from "./ledger.js";
 import { type PageObserver, type PublisherConfig, PvclockPublisher } from "./pvclock-publisher.js";
 import { OutState, type SchedNotifier } from "./sched-notifier.js";
 
@@ -103,9 +103,8 @@ export class LinuxHost implements Host {
     const account = this.ledger.vcpus[vcpu];
     account.entries += slices;
     if (waitedNs === 0) return;
-    // Wait comes out of run. A halted vCPU's is its wake-up latency of before, or of a stop between HLT and park.
-    if (account.state === LedgerState.Run && now > account.sinceNs) account.changeTo(LedgerState.Run, now);
-    account.bookWait(waitedNs);
+    // It comes out of what the ledger said so far: run; or halt, when the thread was taken off between its stamp and its park.
+    account.bookWait(waitedNs, now);
     this.publisher.publish(vcpu, now);
   }
 

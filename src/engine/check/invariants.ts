@@ -50,6 +50,7 @@ function ledgerConservesTime({ elapsedNs, ledger, checker }: Evidence): Invarian
     if (sumNs !== elapsedNs) problems.push(`vCPU ${vcpu}: states add up to ${sumNs} ns of ${elapsedNs}`);
     const witness = checker.witnesses[vcpu];
     for (const state of ["runNs", "waitNs", "haltNs", "offlineNs"] as const) {
+      if (account[state] < 0) problems.push(`vCPU ${vcpu}: ${state} is negative, ${account[state]}`);
       if (account[state] !== witness[state]) {
         problems.push(`vCPU ${vcpu}: ${state} is ${account[state]}, the notifications say ${witness[state]}`);
       }
@@ -69,9 +70,9 @@ function noTornReads({ vcpus }: Evidence): InvariantResult {
     .filter(({ reads }) => reads.torn > 0)
     .map(({ id, reads }) => `vCPU ${id}: ${reads.torn} torn reads`);
   const audited = sum(vcpus.map(({ reads }) => reads.audited));
-  const overlapped = sum(vcpus.map(({ reads }) => reads.overlapped));
-  const detail = `${plural(audited, "read")} audited, ${overlapped} overlapped a write`;
-  return judge("no torn value accepted", problems, Math.min(audited, overlapped), detail);
+  const overlapped = sum(vcpus.map(({ reads }) => reads.auditedOverlapped));
+  const detail = `${plural(audited, "read")} audited, ${overlapped} of them overlapped a write`;
+  return judge("no torn value accepted", problems, overlapped, detail);
 }
 
 function pageVersions({ ram, checker }: Evidence): InvariantResult {
@@ -138,7 +139,7 @@ function pageStealEqualsLedger({ ram, checker, nanoseconds, stealFeature }: Evid
   );
 }
 
-function guestStealEqualsLog({ checker, steal, nanoseconds }: Evidence): InvariantResult {
+function guestStealEqualsLog({ checker, steal, vcpus, nanoseconds }: Evidence): InvariantResult {
   const problems: string[] = [];
   let compared = 0;
   steal.forEach(({ takenNs, firstVersion, lastVersion, rebaselined }, vcpu) => {
@@ -149,6 +150,9 @@ function guestStealEqualsLog({ checker, steal, nanoseconds }: Evidence): Invaria
     if (firstNs === null || lastNs === null) return;
     compared++;
     const expectedNs = nanoseconds ? lastNs - firstNs : (wholeMs(lastNs) - wholeMs(firstNs)) * NS_PER_MS;
+    const { stealNs, stealDroppedIdleNs } = vcpus[vcpu].guest;
+    const bookedNs = stealNs + stealDroppedIdleNs;
+    if (bookedNs !== takenNs) problems.push(`vCPU ${vcpu}: accounted and dropped ${bookedNs} ns of ${takenNs} taken`);
     if (takenNs !== expectedNs) {
       problems.push(
         `vCPU ${vcpu}: the guest took ${takenNs} ns up to version ${lastVersion >>> 0}, the host published ${expectedNs}`,

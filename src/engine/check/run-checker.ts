@@ -83,10 +83,14 @@ export class RunChecker implements SchedNotifier, PageObserver {
     this.#occupants.set(pcpu, vcpu);
   }
 
-  /** The linux host: run_delay that the driver read, which was booked as run so far. */
+  /** The linux host: run_delay that the driver read, which was booked as something else so far. */
   waited(vcpu: number, ns: Ns): void {
-    this.witnesses[vcpu].waitNs += ns;
-    this.witnesses[vcpu].runNs -= ns;
+    const witness = this.witnesses[vcpu];
+    witness.waitNs += ns;
+    if (witness.inGuest) witness.runNs -= ns;
+    else if (witness.state === OutState.Halt) witness.haltNs -= ns;
+    else if (witness.state === OutState.Offline) witness.offlineNs -= ns;
+    else witness.waitNs -= ns;
   }
 
   registered(vcpu: number, base: number): void {

@@ -3,6 +3,7 @@ import type { Ns } from "../../shared/units.js";
 import type { BuiltHost } from "../build-host.js";
 import type { ControlMemory } from "./control-memory.js";
 import { HostMailbox } from "./mailbox.js";
+import type { SchedstatPoller } from "./schedstat-poller.js";
 import { HostGate } from "./vcpu-gate.js";
 
 /** The hypervisor's side of all gates and mailboxes: carries commands to the vCPU threads and their exits to the host. */
@@ -17,7 +18,11 @@ export class GateKeeper {
   readonly #kickedAt: Float64Array;
   readonly #noiseNs: Float64Array;
 
-  constructor(control: ControlMemory, built: BuiltHost) {
+  readonly #poller: SchedstatPoller | null;
+
+  /** @param poller the linux host's: looks at a thread before its exit is booked */
+  constructor(control: ControlMemory, built: BuiltHost, poller: SchedstatPoller | null) {
+    this.#poller = poller;
     const { vcpus } = built.host.ledger;
     this.#built = built;
     this.gates = vcpus.map((_, vcpu) => new HostGate(control, vcpu));
@@ -50,6 +55,7 @@ export class GateKeeper {
       if (!gate.collectExit()) continue;
       this.#granted.delete(vcpu);
       this.#countExitNoise(vcpu, gate.exitedAt, now);
+      this.#poller?.observe(vcpu, gate.exitedAt);
       // On the emulated host the pCPU is held until the hypervisor has seen the exit; on the real one it never was.
       host.exited(vcpu, gate.reason, gate.wakeAt, kind === "fair" ? now : gate.exitedAt);
     }

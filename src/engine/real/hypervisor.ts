@@ -49,13 +49,13 @@ export class Hypervisor {
     this.#clock = new RealClock(data.origin);
     this.#built = buildHost(scenario, this.#ram, (vcpu) => audits[vcpu]);
     const audits = scenario.vcpus.map((_, vcpu) => this.#control.auditOf(vcpu));
-    this.#keeper = new GateKeeper(this.#control, this.#built);
     this.#fault = scenario.faults.find(({ part }) => part === "hypervisor") ?? null;
     this.#sampleNs = data.sampleNs;
     this.#figures = new GuestFiguresReader(this.#control.words, tickNsecOf(scenario.hz));
     this.#guestFigures = scenario.vcpus.map(() => ({ userNs: 0, systemNs: 0, idleNs: 0, stealNs: 0 }));
     this.#poller =
       this.#built.kind === "linux" ? new SchedstatPoller(this.#built.host, this.#built.checker, scenario.pollNs) : null;
+    this.#keeper = new GateKeeper(this.#control, this.#built, this.#poller);
     this.#pool = new VcpuPool(scenario, {
       control: data.control,
       ram: data.ram,
@@ -71,18 +71,18 @@ export class Hypervisor {
     try {
       if (!(await this.#boot())) {
         this.#send({ kind: "stopped" });
-        return;
+      } else {
+        const stoppedEarly = await this.#runToEnd();
+        const endNs = await this.#stop();
+        await this.#report(endNs - this.#startNs, stoppedEarly);
       }
-      const stoppedEarly = await this.#runToEnd();
-      const endNs = await this.#stop();
-      await this.#report(endNs - this.#startNs, stoppedEarly);
     } catch (error) {
+      // Its own fault: what is left to do is done for it, when the worker is terminated.
       if (!(error instanceof PartDiedError)) throw error;
       this.#send({ kind: "died", part: error.part, message: error.message });
-    } finally {
-      this.#keeper.shutdown();
-      await this.#pool.destroy();
     }
+    this.#keeper.shutdown();
+    await this.#pool.destroy();
   }
 
   /**
@@ -144,7 +144,7 @@ export class Hypervisor {
     const now = this.#clock.nowNs();
     const { host } = this.#built;
     this.#keeper.collectExits(now);
-    this.#poller?.poll(now, this.#clock);
+    this.#poller?.poll(now);
     host.advance(now);
     this.#keeper.drainCommands(now);
     if (now >= this.#nextSample) this.#sample(now);

@@ -4,7 +4,7 @@ import { NS_PER_SECOND, type Ns } from "../../shared/units.js";
 /** Seconds and nanoseconds of process.hrtime at the run's origin: one for all threads, whose own origins differ. */
 export type ClockOrigin = readonly [number, number];
 
-/** The machine's monotonic clock, counted from the run's origin. The one thing on the hot paths that allocates. */
+/** The machine's monotonic clock, counted from the run's origin. A call allocates. */
 export class RealClock implements Clock {
   readonly #origin: [number, number];
 

@@ -52,13 +52,21 @@ function outcomeOf(worker: Worker, options: EmulateOptions): Promise<RunResult> 
   return new Promise((resolve, reject) => {
     const died = (part: string, message: string): void =>
       reject(new StealclockError("part-died", `${part} died: ${message}`));
+    // A listener that throws ends the run, not the caller's process.
+    const heard = (listener: () => void): void => {
+      try {
+        listener();
+      } catch (error) {
+        reject(error);
+      }
+    };
     worker.on("message", (message: HypervisorMessage) => {
       switch (message.kind) {
         case "sample":
-          options.onSample?.(message.sample);
+          heard(() => options.onSample?.(message.sample));
           return;
         case "log":
-          options.onLog?.(message.line);
+          heard(() => options.onLog?.(message.line));
           return;
         case "died":
           died(message.part, message.message);

@@ -25,7 +25,8 @@ export class Schedstat {
     try {
       const schedstat = new Schedstat(openSync(`/proc/self/task/${threadId}/schedstat`, "r"));
       schedstat.read();
-      return schedstat;
+      // A kernel that does not count prints zeros; a thread that asks has been on a CPU.
+      return schedstat.slices > 0 ? schedstat : null;
     } catch {
       return null;
     }

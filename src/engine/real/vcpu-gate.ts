@@ -28,6 +28,7 @@ const NOISE = 15;
 
 /** A vCPU thread looks up at least this often, should a wake-up ever get lost. */
 const MAX_PARK_MS = 1_000;
+const SHORT_PARK_MS = 5;
 
 abstract class Gate {
   protected readonly control: ControlMemory;
@@ -86,7 +87,8 @@ export class HostGate extends Gate {
 
   /** Takes note of an exit, if there is one; its reason, wakeAt and exitedAt may be read then. */
   collectExit(): boolean {
-    return this.change(GateState.Exited, GateState.Parked);
+    // Looked at first: a compareExchange would take the cache line from a vCPU that has nothing to say.
+    return this.state === GateState.Exited && this.change(GateState.Exited, GateState.Parked);
   }
 
   get reason(): ExitReason {
@@ -127,13 +129,19 @@ export class GuestGate extends Gate {
     this.control.signal();
   }
 
-  /** Parks until a grant. @returns false when the run is over */
-  awaitGrant(): boolean {
+  /**
+   * Parks until a grant.
+   *
+   * @param whileParked called every few ms, for a vCPU that has something to do even then
+   * @returns false when the run is over
+   */
+  awaitGrant(whileParked?: () => void): boolean {
     for (;;) {
+      whileParked?.();
       const state = this.state;
       if (state === GateState.Shutdown) return false;
       if (state === GateState.Kicked || this.change(GateState.Granted, GateState.Running)) return true;
-      Atomics.wait(this.words, this.block + STATE, state, MAX_PARK_MS);
+      Atomics.wait(this.words, this.block + STATE, state, whileParked === undefined ? MAX_PARK_MS : SHORT_PARK_MS);
     }
   }
 

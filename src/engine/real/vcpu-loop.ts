@@ -59,13 +59,28 @@ export class VcpuLoop {
 
   /** Until the host ends the run. */
   run(): void {
-    if (!this.#gate.awaitGrant()) return;
-    this.#guest.begin(this.#parts.control.startNs, this.#parts.task.tickPhaseNs);
-    do {
-      this.#runGranted();
-    } while (this.#gate.awaitGrant());
-    this.#guest.finish(this.#parts.control.endNs);
+    const { control, task } = this.#parts;
+    const granted = this.#awaitGrant();
+    // Told to stop before the machine went live.
+    if (!granted && control.startNs === 0) return;
+    this.#guest.begin(control.startNs, task.tickPhaseNs);
+    if (granted) {
+      do {
+        this.#runGranted();
+      } while (this.#awaitGrant());
+    }
+    this.#guest.finish(control.endNs);
     this.#schedstat?.close();
+  }
+
+  /** A fault strikes a parked vCPU, too. */
+  #awaitGrant(): boolean {
+    return this.#parts.task.fault === null ? this.#gate.awaitGrant() : this.#gate.awaitGrant(() => this.#dieWhenDue());
+  }
+
+  #dieWhenDue(): void {
+    const { control, task } = this.#parts;
+    if (control.startNs > 0) dieWhenDue(task.fault, this.#clock.nowNs() - control.startNs);
   }
 
   /** One stay on a pCPU. */
@@ -82,7 +97,9 @@ export class VcpuLoop {
     this.#publishFigures(now);
     this.#countNoise(0);
     const halts = this.#guest.wantsHalt;
-    this.#gate.exit(halts ? ExitReason.Halted : ExitReason.Kicked, halts ? this.#guest.wakeAt : now, now);
+    // Stamped last: on the linux host, what the thread waits from here on is no longer part of its run.
+    const exitedAt = this.#clock.nowNs();
+    this.#gate.exit(halts ? ExitReason.Halted : ExitReason.Kicked, halts ? this.#guest.wakeAt : exitedAt, exitedAt);
   }
 
   #runQuantum(from: Ns): Ns {
@@ -132,7 +149,7 @@ export class VcpuLoop {
 
   #publishFigures(now: Ns): void {
     this.#figuresAt = now;
-    this.#figures.publish(this.#guest.cpuTime, this.#guest.wantsHalt ? this.#guest.nextTick : 0);
+    this.#figures.publish(this.#guest.cpuTime, this.#guest.idleInProgressFrom);
   }
 
   report(): VcpuReport {
@@ -146,8 +163,10 @@ export class VcpuLoop {
   /** Each measurement holds one call of the clock. */
   #costFigures(): CostFigures {
     const clockCostNs = measureClockCostNs(this.#clock);
-    const lessClock = (ns: number | null): number | null => (ns === null ? null : Math.max(0, ns - clockCostNs));
+    const lessClock = (ns: number | null): number | null =>
+      ns === null ? null : Math.max(0, Math.round(ns - clockCostNs));
     const batchNs = lessClock(this.#readCost.medianNs);
-    return { tickNs: lessClock(this.#tickCost.medianNs), pageReadNs: batchNs === null ? null : batchNs / COST_BATCH };
+    const pageReadNs = batchNs === null ? null : Math.round(batchNs / COST_BATCH);
+    return { tickNs: lessClock(this.#tickCost.medianNs), pageReadNs };
   }
 }

@@ -8,6 +8,7 @@ import type { StealSource, TickAccounting } from "./tick-accounting.js";
  * the same way when it is accounted, on idle exit.
  */
 export class MainlineAccounting implements TickAccounting {
+  readonly idleIsFinal = false;
   readonly #time: CpuTime;
   readonly #steal: StealSource;
   readonly #tickNsec: Ns;

@@ -4,6 +4,7 @@ import type { TickAccounting } from "./tick-accounting.js";
 
 /** A kernel that knows nothing of steal: a tick is a tick, and time in which none came is nowhere. */
 export class NoStealAccounting implements TickAccounting {
+  readonly idleIsFinal = true;
   readonly #time: CpuTime;
   readonly #tickNsec: Ns;
 

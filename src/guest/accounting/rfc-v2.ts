@@ -11,6 +11,7 @@ import type { StealSource, TickAccounting } from "./tick-accounting.js";
  * wake-up is dropped with it: this rule's under-report.
  */
 export class RfcV2Accounting implements TickAccounting {
+  readonly idleIsFinal = true;
   readonly #time: CpuTime;
   readonly #steal: StealSource;
   readonly #tickNsec: Ns;

@@ -6,6 +6,8 @@ import type { CpuMode } from "./cpu-time.js";
  * its source of steal and the length of a tick when it is made, and is told what happened.
  */
 export interface TickAccounting {
+  /** Idle time in progress will be booked as idle to the last tick: leaving idle takes no steal out of it. */
+  readonly idleIsFinal: boolean;
   /** One tick: account_process_tick (kernel/sched.c in 2010, kernel/sched/cputime.c today). */
   accountProcessTick(mode: CpuMode): void;
   /**
