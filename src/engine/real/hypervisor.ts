@@ -93,8 +93,9 @@ export class Hypervisor {
   async #boot(): Promise<boolean> {
     for (;;) {
       const seen = Atomics.load(this.#control.words, EVENT_COUNTER);
+      const started = this.#pool.startSome();
       if (this.#keeper.serveBoot(this.#clock.nowNs())) break;
-      Atomics.wait(this.#control.words, EVENT_COUNTER, seen, BOOT_WAIT_MS);
+      if (started) Atomics.wait(this.#control.words, EVENT_COUNTER, seen, BOOT_WAIT_MS);
       await this.#turnEventLoop(this.#clock.nowNs());
       if (Atomics.load(this.#control.words, STOP_REQUESTED) !== 0) return false;
     }

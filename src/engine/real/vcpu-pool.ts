@@ -9,6 +9,9 @@ import type { VcpuTask, VcpuWorkerData } from "./messages.js";
 /** A vCPU needs a few MB; the limit is what stops one that runs wild from taking the others with it. */
 const VCPU_RESOURCE_LIMITS = { maxOldGenerationSizeMb: 48, maxYoungGenerationSizeMb: 4, stackSizeMb: 1 };
 
+/** Threads to start between two looks at what has happened. */
+const START_BATCH = 8;
+
 /** How long destroying the pool may take before the process's end has to do it. */
 const DESTROY_TIMEOUT_MS = 500;
 
@@ -29,17 +32,19 @@ export class PartDiedError extends Error {
  */
 export class VcpuPool {
   readonly #pool: Piscina<VcpuTask, VcpuReport>;
-  readonly #reports: Promise<VcpuReport>[];
+  readonly #scenario: Scenario;
+  readonly #reports: Promise<VcpuReport>[] = [];
   #death: PartDiedError | null = null;
 
   constructor(scenario: Scenario, data: VcpuWorkerData) {
-    const count = scenario.vcpus.length;
+    this.#scenario = scenario;
     this.#pool = new Piscina({
       // vcpu-worker.js and all it imports as one file (npm run build): 256 threads that load 30 modules each take half as
       // long again to start.
       filename: join(__dirname, "vcpu-worker.bundle.js"),
-      minThreads: count,
-      maxThreads: count,
+      // None at first: every task brings a thread of its own, and threads are started a few at a time.
+      minThreads: 0,
+      maxThreads: scenario.vcpus.length,
       // A worker that blocks on Piscina's own Atomics could not be stopped in an orderly way.
       atomics: "disabled",
       resourceLimits: VCPU_RESOURCE_LIMITS,
@@ -48,7 +53,18 @@ export class VcpuPool {
       trackUnmanagedFds: false,
       workerData: data,
     });
-    this.#reports = scenario.vcpus.map((_, id) => this.#start(scenario, id));
+  }
+
+  /**
+   * Starts a few more threads: to start hundreds at one go would take seconds in which nobody could be told to stop.
+   *
+   * @returns whether all have been started
+   */
+  startSome(): boolean {
+    const count = this.#scenario.vcpus.length;
+    const until = Math.min(count, this.#reports.length + START_BATCH);
+    for (let id = this.#reports.length; id < until; id++) this.#reports.push(this.#start(id));
+    return until === count;
   }
 
   /** The first vCPU that died, or null. */
@@ -67,8 +83,8 @@ export class VcpuPool {
     await Promise.race([this.#pool.destroy(), timeout]);
   }
 
-  #start(scenario: Scenario, id: number): Promise<VcpuReport> {
-    const report = this.#pool.run(taskOf(scenario, id));
+  #start(id: number): Promise<VcpuReport> {
+    const report = this.#pool.run(taskOf(this.#scenario, id));
     report.catch((error: unknown) => {
       const message = error instanceof Error ? error.message : String(error);
       this.#death ??= new PartDiedError(`vCPU ${id}`, message);
