@@ -132,10 +132,10 @@ test("an error that nobody expected shows where it came from", async () => {
   assert.match(stderr, /internal error: TypeError: oops\n {4}at /);
 });
 
-test("what the machine cannot do leaves with 2, a stop before the start with 0", async () => {
+test("what the machine cannot do leaves with 2, a stop before the start with 130", async () => {
   const failing = (code: "unsupported" | "stopped") => () => Promise.reject(new StealclockError(code, "because"));
   assert.equal((await cli(["emulate"], { emulate: failing("unsupported") })).exitCode, 2);
-  assert.equal((await cli(["emulate"], { emulate: failing("stopped") })).exitCode, 0);
+  assert.equal((await cli(["emulate"], { emulate: failing("stopped") })).exitCode, 130);
 });
 
 /** An engine that runs until it is stopped; `steps` happen meanwhile, each a time and a signal. */

@@ -52,7 +52,7 @@ function differenceOf(vcpu: VcpuResult, result: RunResult): Difference | null {
   }
   if (matters(unaccounted)) {
     return unaccounted > 0
-      ? { kind: "unaccounted", rule: unaccountedRule(vcpu) }
+      ? { kind: "unaccounted", rule: unaccountedRule(vcpu) + noiseToo(vcpu, unaccounted) }
       : { kind: "double", rule: "a tick is booked whole, however little of it the task ran" };
   }
   if (matters(guest.userNs + guest.systemNs - host.runNs)) {
@@ -84,8 +84,11 @@ function missingRule(vcpu: VcpuResult, { config }: RunResult, missingNs: Ns): st
     return "rfc-v2 drops what it finds on idle exit, and with it the wait between the wake-up and the pCPU";
   }
   // A vCPU that is out when the run ends has not been told of its last wait.
-  if (missingNs <= host.wait.maxNs * 1.05)
-    return "the page is written at entry, so a wait at the end was not published yet";
+  if (missingNs <= host.wait.maxNs * 1.05) {
+    return config.host === "linux"
+      ? "the kernel tells of a wait when it is over and the guest asks at its ticks, so the last one was not seen yet"
+      : "the page is written at entry, so a wait at the end was not published yet";
+  }
   if (reads.gaveUp > 0)
     return `${count(reads.gaveUp, "read")} of the page gave up, and steal waits for the next tick then`;
   return "no rule of this configuration accounts for it";
@@ -109,6 +112,11 @@ function unaccountedRule({ guest }: VcpuResult): string {
     case "mainline":
       return "in mainline a tick with a tick of steal or more books nothing else, and the part that ran is dropped";
   }
+}
+
+/** Ticks are lost, too, while the real machine holds a vCPU's thread off its core. */
+function noiseToo({ host }: VcpuResult, unaccounted: Ns): string {
+  return (host.noiseNs ?? 0) > unaccounted / 2 ? "; or the real machine took it (see noise)" : "";
 }
 
 function sentence(kind: Kind, rule: string, vcpus: readonly VcpuResult[], elapsedNs: Ns): string {

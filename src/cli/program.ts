@@ -9,6 +9,7 @@ import { shippedScenarios } from "./scenario-file.js";
 
 const EXIT_FAILED = 1;
 const EXIT_BAD_INPUT = 2;
+const EXIT_INTERRUPTED = 130;
 
 /**
  * The whole command line: parses, runs, prints.
@@ -56,9 +57,9 @@ function exitCodeOf({ code }: StealclockError): number {
       return EXIT_BAD_INPUT;
     case "part-died":
       return EXIT_FAILED;
-    // Ctrl-C before there was anything to measure: as harmless as later on.
+    // Nothing ran: whoever expects a result must not take this for one.
     case "stopped":
-      return 0;
+      return EXIT_INTERRUPTED;
   }
 }
 
