@@ -63,6 +63,9 @@ const BAD: readonly (readonly [path: string, scenario: Scenario])[] = [
   ["vcpus.1.gpa", withVcpu({ gpa: -1 })],
   ["vcpus.1.gpa", withVcpu({ gpa: 2 ** 53 })],
   ["vcpus.1.gpa", withVcpu({ gpa: 0x1041 })],
+  // As a program without types could say them.
+  ["accounting", { ...GOOD, accounting: "cfs" as Scenario["accounting"] }],
+  ["vcpus.1.workload", withVcpu({ workload: { kind: "hgo" } as unknown as VcpuConfig["workload"] })],
   ["vcpus.1.gpa", withVcpu({ gpa: 64 })],
   // vCPU 0's own choice: the first page after the kernel's.
   ["vcpus.1.gpa", withVcpu({ gpa: 0x1000 })],

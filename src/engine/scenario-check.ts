@@ -10,6 +10,7 @@ import {
 } from "../shared/units.js";
 import { pageAddressProblems } from "./page-address-check.js";
 import type { HostTaskConfig, Scenario, VcpuConfig, Workload } from "./scenario.js";
+import { unknownNames } from "./scenario-names.js";
 
 /** What a run needs to know of the machine that it runs on. */
 export interface Machine {
@@ -98,6 +99,7 @@ export function findProblems(scenario: Scenario, machine: Machine): ScenarioProb
     if (isOutside(ns, range)) refuse(path, `${name} ${showNs(ns)} is out of range; accepted: ${showRange(range)}`);
   };
 
+  for (const { path, message } of unknownNames(scenario)) refuse(path, message);
   timeInRange("durationNs", "duration", scenario.durationNs, LIMITS.durationNs);
   inRange("vcpus", "the number of vCPUs", scenario.vcpus.length, LIMITS.vcpus);
   inRange("tscKhz", "TSC frequency in kHz", scenario.tscKhz, LIMITS.tscKhz);
