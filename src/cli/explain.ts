@@ -1,6 +1,7 @@
 import type { RunResult, VcpuResult } from "../engine/result.js";
+import { count } from "../shared/text.js";
 import { type Ns, tickNsecOf } from "../shared/units.js";
-import { count, percent } from "./format.js";
+import { percent } from "./format.js";
 import { nameVcpus } from "./values.js";
 
 /**

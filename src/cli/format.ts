@@ -34,10 +34,6 @@ export function sum(values: Iterable<number>): number {
   return Number(total);
 }
 
-export function count(n: number, noun: string): string {
-  return `${n} ${noun}${n === 1 ? "" : "s"}`;
-}
-
 /** Breaks a sentence into lines of at most `width`, later ones indented. A word longer than a line is cut. */
 export function wrap(text: string, width: number, indent = "  "): string[] {
   const lines: string[] = [];

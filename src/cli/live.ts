@@ -1,8 +1,9 @@
 import type { Sample, VcpuSample } from "../engine/result.js";
 import type { Scenario } from "../engine/scenario.js";
+import { count } from "../shared/text.js";
 import { NS_PER_MS, type Ns } from "../shared/units.js";
 import { accountedNs } from "./explain.js";
-import { count, percent, seconds } from "./format.js";
+import { percent, seconds } from "./format.js";
 import type { OutputStream } from "./output.js";
 
 /** How often the live view is drawn. */

@@ -1,8 +1,9 @@
 import type { Ansis } from "ansis";
 import type { InvariantResult, RunResult, VcpuResult } from "../engine/result.js";
+import { count } from "../shared/text.js";
 import { type Ns, tickNsecOf } from "../shared/units.js";
 import { accountedNs, explainDifferences, unaccountedNs } from "./explain.js";
-import { count, percent, seconds, shortTime, sum, wrap } from "./format.js";
+import { percent, seconds, shortTime, sum, wrap } from "./format.js";
 import { type Column, type ColumnGroup, layOutTables } from "./table.js";
 
 export interface ReportOptions {

@@ -1,9 +1,10 @@
 import { Ansis } from "ansis";
 import type { EmulateOptions, LogLine, RunResult, Sample } from "../engine/result.js";
 import type { Scenario } from "../engine/scenario.js";
+import { count } from "../shared/text.js";
 import type { CliContext } from "./context.js";
 import type { EmulateFlags, ViewFlags } from "./flags.js";
-import { count } from "./format.js";
+
 import { LIVE_INTERVAL_NS, type LiveView, openLiveView } from "./live.js";
 import { createLog } from "./log.js";
 import type { Output } from "./output.js";

@@ -1,4 +1,5 @@
 import { type ErrorCode, StealclockError } from "../shared/errors.js";
+import { count } from "../shared/text.js";
 import {
   formatDuration,
   MAX_TIME_NS,
@@ -279,8 +280,4 @@ function showRange(range: Range): string {
 
 function showMb(bytes: number): string {
   return `${Math.ceil(bytes / 1_000_000)} MB`;
-}
-
-function count(n: number, noun: string): string {
-  return `${n} ${noun}${n === 1 ? "" : "s"}`;
 }

@@ -13,7 +13,7 @@ import {
   TSC_TO_SYSTEM_MUL_WORD,
 } from "../shared/pvclock-page.js";
 import type { TscFrequency } from "../shared/tsc.js";
-import { U64 } from "../shared/u64.js";
+import { storeWords, U64 } from "../shared/u64.js";
 import { NS_PER_MS, type Ns } from "../shared/units.js";
 import { writePage } from "../shared/version-protocol.js";
 import type { SchedNotifier } from "./sched-notifier.js";
@@ -147,16 +147,11 @@ export class PvclockPublisher implements SchedNotifier {
     if (this.#config.offersSteal) {
       // The running total is rounded, never a slice: slices below 1 ms would all be lost. Modulo 2^32, as the field is.
       values[STEAL_MS_WORD] = Math.floor(stealNs / NS_PER_MS) | 0;
-      if (this.#config.nanoseconds) this.#setWords(STEAL_NS_WORD, stealNs);
+      if (this.#config.nanoseconds) storeWords(values, STEAL_NS_WORD, stealNs);
     }
     this.#config.tscFrequency.cyclesAt(now, this.#cycles);
     values[TSC_TIMESTAMP_WORD] = this.#cycles.low | 0;
     values[TSC_TIMESTAMP_WORD + 1] = this.#cycles.high | 0;
-    this.#setWords(SYSTEM_TIME_WORD, now);
-  }
-
-  #setWords(word: number, ns: Ns): void {
-    this.#values[word] = ns | 0;
-    this.#values[word + 1] = (ns / 4_294_967_296) | 0;
+    storeWords(values, SYSTEM_TIME_WORD, now);
   }
 }

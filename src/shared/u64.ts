@@ -104,6 +104,12 @@ export class U64 {
   }
 }
 
+/** Lays a value down as a 64-bit field, low word first. @param value a non-negative integer below 2^53 */
+export function storeWords(words: Int32Array, index: number, value: number): void {
+  words[index] = value | 0;
+  words[index + 1] = (value / TWO_POW_32) | 0;
+}
+
 /** The upper half of a 32 x 32 bit product. In 16-bit steps, so that no partial product passes 2^49. */
 function highProduct(a: number, b: number): number {
   const lower = a * (b & 0xffff);

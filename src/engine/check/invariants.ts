@@ -1,5 +1,6 @@
 import type { Ledger } from "../../host/ledger.js";
 import { STEAL_MS_WORD, STEAL_NS_WORD } from "../../shared/pvclock-page.js";
+import { count } from "../../shared/text.js";
 import { U64 } from "../../shared/u64.js";
 import { NS_PER_MS, type Ns } from "../../shared/units.js";
 import type { InvariantResult, VcpuResult } from "../result.js";
@@ -56,12 +57,12 @@ function ledgerConservesTime({ elapsedNs, ledger, checker }: Evidence): Invarian
       }
     }
   });
-  const count = ledger.vcpus.length;
+  const vcpus = ledger.vcpus.length;
   return judge(
     "the ledger conserves time",
     problems,
-    count,
-    `run + wait + halt + offline = ${elapsedNs} ns on ${plural(count, "vCPU")}`,
+    vcpus,
+    `run + wait + halt + offline = ${elapsedNs} ns on ${count(vcpus, "vCPU")}`,
   );
 }
 
@@ -71,7 +72,7 @@ function noTornReads({ vcpus }: Evidence): InvariantResult {
     .map(({ id, reads }) => `vCPU ${id}: ${reads.torn} torn reads`);
   const audited = sum(vcpus.map(({ reads }) => reads.audited));
   const overlapped = sum(vcpus.map(({ reads }) => reads.auditedOverlapped));
-  const detail = `${plural(audited, "read")} audited, ${overlapped} of them overlapped a write`;
+  const detail = `${count(audited, "read")} audited, ${overlapped} of them overlapped a write`;
   return judge("no torn value accepted", problems, overlapped, detail);
 }
 
@@ -87,7 +88,7 @@ function pageVersions({ ram, checker }: Evidence): InvariantResult {
       problems.push(`vCPU ${vcpu}: version ${version >>> 0}, expected ${log.expectedVersion >>> 0}`);
     }
   });
-  return judge("versions are even and count the updates", problems, pages, plural(pages, "registered page"));
+  return judge("versions are even and count the updates", problems, pages, count(pages, "registered page"));
 }
 
 function clocksNeverStepBack({ vcpus, elapsedNs, tscKhz }: Evidence): InvariantResult {
@@ -102,7 +103,7 @@ function clocksNeverStepBack({ vcpus, elapsedNs, tscKhz }: Evidence): InvariantR
   const raw = sum(vcpus.map(({ clock }) => clock.rawBackwardSteps));
   const monitored = sum(vcpus.map(({ clock }) => clock.monitored));
   const largestNs = Math.max(0, ...vcpus.map(({ clock }) => clock.maxRawBackwardNs));
-  const detail = `0 guarded in ${plural(monitored, "reading")}; ${raw} raw, at most ${largestNs} ns (bound ${boundNs} ns)`;
+  const detail = `0 guarded in ${count(monitored, "reading")}; ${raw} raw, at most ${largestNs} ns (bound ${boundNs} ns)`;
   return judge("guarded clocks never step back", problems, monitored, detail);
 }
 
@@ -135,7 +136,7 @@ function pageStealEqualsLedger({ ram, checker, nanoseconds, stealFeature }: Evid
     "page steal equals the ledger at the last write",
     problems,
     stealFeature ? pages : 0,
-    plural(pages, "page"),
+    count(pages, "page"),
   );
 }
 
@@ -163,7 +164,7 @@ function guestStealEqualsLog({ checker, steal, vcpus, nanoseconds }: Evidence): 
     "guest steal equals the host's log",
     problems,
     compared,
-    `${plural(compared, "vCPU")}, to the last version each accepted`,
+    `${count(compared, "vCPU")}, to the last version each accepted`,
   );
 }
 
@@ -177,11 +178,7 @@ function guestNeverAhead({ vcpus, checker }: Evidence): InvariantResult {
     const { lastStealNs } = checker.witnesses[id].log;
     if (guestNs > lastStealNs) problems.push(`vCPU ${id}: guest has ${guestNs} ns, the host published ${lastStealNs}`);
   });
-  return judge("guest steal is never ahead of the host", problems, compared, plural(compared, "vCPU"));
-}
-
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+  return judge("guest steal is never ahead of the host", problems, compared, count(compared, "vCPU"));
 }
 
 function wholeMs(ns: Ns): number {

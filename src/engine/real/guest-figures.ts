@@ -1,5 +1,5 @@
 import type { CpuTime } from "../../guest/accounting/cpu-time.js";
-import { U64 } from "../../shared/u64.js";
+import { storeWords, U64 } from "../../shared/u64.js";
 import type { Ns } from "../../shared/units.js";
 import { GAVE_UP, readPage, writePage } from "../../shared/version-protocol.js";
 import type { VcpuSample } from "../result.js";
@@ -32,17 +32,12 @@ export class GuestFiguresWriter {
 
   /** @param idleSinceNs the first tick deadline in idle; 0 while not idle */
   publish({ userNs, systemNs, idleNs, stealNs }: CpuTime, idleSinceNs: Ns): void {
-    this.#set(USER_WORD, userNs);
-    this.#set(SYSTEM_WORD, systemNs);
-    this.#set(IDLE_WORD, idleNs);
-    this.#set(STEAL_WORD, stealNs);
-    this.#set(IDLE_SINCE_WORD, idleSinceNs);
+    storeWords(this.#values, USER_WORD, userNs);
+    storeWords(this.#values, SYSTEM_WORD, systemNs);
+    storeWords(this.#values, IDLE_WORD, idleNs);
+    storeWords(this.#values, STEAL_WORD, stealNs);
+    storeWords(this.#values, IDLE_SINCE_WORD, idleSinceNs);
     writePage(this.#words, this.#base, this.#values, WORD_COUNT, null);
-  }
-
-  #set(word: number, ns: Ns): void {
-    this.#values[word] = ns | 0;
-    this.#values[word + 1] = (ns / 4_294_967_296) | 0;
   }
 }
 

@@ -19,8 +19,6 @@ export class RealCpu {
   #state = 1;
   /** Of the last quantum: time that the real machine took away. */
   lastGapNs: Ns = 0;
-  /** Total iterations: the work that a hog got done. */
-  iterations = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -55,6 +53,5 @@ export class RealCpu {
       state ^= state << 5;
     }
     this.#state = state;
-    this.iterations += iterations;
   }
 }
