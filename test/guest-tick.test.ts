@@ -19,7 +19,7 @@ import { MixedTask } from "../src/guest/workload/mixed-task.js";
 import type { Task } from "../src/guest/workload/task.js";
 import { KvmPlatform } from "../src/host/kvm-platform.js";
 import { PvclockPublisher } from "../src/host/pvclock-publisher.js";
-import { TscFrequency } from "../src/shared/tsc.js";
+import { Tsc } from "../src/shared/tsc.js";
 import { NS_PER_MS, NS_PER_SECOND, NS_PER_US, type Ns, tickNsecOf } from "../src/shared/units.js";
 import { sharedWords } from "./fixtures/pvclock-struct.js";
 
@@ -197,7 +197,7 @@ class Bench {
     this.now = startNs;
     this.#leftAt = startNs;
     const ram = sharedWords(guestRamBytes(1) / 4);
-    const tscFrequency = new TscFrequency(2_600_000);
+    const tsc = new Tsc(2_600_000);
     this.#publisher = new PvclockPublisher(
       ram,
       1,
@@ -205,7 +205,7 @@ class Bench {
         policy: "entry",
         offersSteal: true,
         nanoseconds: true,
-        tscFrequency,
+        tsc,
         measuredNs: () => this.#outOfGuestNs,
         auditOf: () => null,
       },
@@ -217,7 +217,7 @@ class Bench {
         ram,
         cpuCount: 1,
         clock: { nowNs: () => this.now },
-        tscFrequency,
+        tsc,
         hypercalls: {
           cpuid: (leaf, out) => platform.cpuid(leaf, out),
           writeMsr: (index, value) => platform.writeMsr(0, index, value, this.now),
@@ -251,7 +251,7 @@ class Bench {
 
   /** Runs until then, or until it halts, and is told the time at each of its own deadlines. */
   runUntil(untilNs: Ns): this {
-    while (!this.cpu.wantsHalt && this.now < untilNs) this.advanceTo(Math.min(this.cpu.nextDeadline, untilNs));
+    while (!this.cpu.wantsOut && this.now < untilNs) this.advanceTo(Math.min(this.cpu.nextDeadline, untilNs));
     return this;
   }
 
@@ -345,9 +345,9 @@ describe("a guest CPU that runs", () => {
     const task = new DutyTask(3 * NS_PER_MS, 10 * NS_PER_MS);
     const bench = new Bench({ task }).enterAt(0).advanceTo(3 * NS_PER_MS, NS_PER_MS);
     assert.deepEqual(bench.takeEvents(), [`task ran ${2 * NS_PER_MS} ns`]);
-    assert.deepEqual([bench.cpu.wantsHalt, task.remainingNs], [false, NS_PER_MS]);
+    assert.deepEqual([bench.cpu.wantsOut, task.remainingNs], [false, NS_PER_MS]);
     assert.equal(bench.cpu.nextDeadline, 4 * NS_PER_MS, "what is left of the burst, or the tick at the same instant");
-    assert.equal(bench.advanceTo(4 * NS_PER_MS).cpu.wantsHalt, true);
+    assert.equal(bench.advanceTo(4 * NS_PER_MS).cpu.wantsOut, true);
   });
 
   test("time out of guest is not the task's CPU use either", () => {
@@ -367,7 +367,7 @@ describe("a guest CPU that was halted", () => {
   function halted(rule: Rule = "rfc-v2"): Bench {
     const bench = new Bench({ rule, task: new DutyTask(NS_PER_MS, 40 * NS_PER_MS) }).enterAt(0);
     bench.runUntil(2 * NS_PER_MS).leave();
-    assert.deepEqual([bench.cpu.wantsHalt, bench.cpu.wakeAt, bench.now], [true, 40 * NS_PER_MS, NS_PER_MS]);
+    assert.deepEqual([bench.cpu.wantsOut, bench.cpu.wakeAt, bench.now], [true, 40 * NS_PER_MS, NS_PER_MS]);
     bench.takeEvents();
     return bench;
   }
@@ -382,7 +382,7 @@ describe("a guest CPU that was halted", () => {
       "task woken",
     ]);
     assert.deepEqual([bench.cpu.ticks, bench.cpu.lostTicks, bench.cpu.cpuTime.idleNs], [10, 0, 10 * TICK_NS]);
-    assert.equal(bench.cpu.wantsHalt, false);
+    assert.equal(bench.cpu.wantsOut, false);
   });
 
   test("takes no tick when none fell due, but leaves idle all the same", () => {
@@ -393,9 +393,9 @@ describe("a guest CPU that was halted", () => {
 
   test("woken before its timer, it wants to halt again at once, and books nothing twice", () => {
     const bench = halted().enterAt(22 * NS_PER_MS);
-    assert.deepEqual([bench.cpu.wantsHalt, bench.cpu.wakeAt, bench.cpu.ticks], [true, 40 * NS_PER_MS, 5]);
+    assert.deepEqual([bench.cpu.wantsOut, bench.cpu.wakeAt, bench.cpu.ticks], [true, 40 * NS_PER_MS, 5]);
     bench.leave().enterAt(40 * NS_PER_MS);
-    assert.deepEqual([bench.cpu.wantsHalt, bench.cpu.ticks, bench.cpu.lostTicks], [false, 10, 0]);
+    assert.deepEqual([bench.cpu.wantsOut, bench.cpu.ticks, bench.cpu.lostTicks], [false, 10, 0]);
     assert.equal(bench.cpu.cpuTime.idleNs, 10 * TICK_NS);
   });
 
@@ -409,9 +409,9 @@ describe("a guest CPU that was halted", () => {
 
   test("wakes for the watchdog's timer as well, and goes on halting", () => {
     const bench = new Bench({ task: new IdleTask(), watchdogPeriodNs: NS_PER_SECOND }).enterAt(0).leave();
-    assert.deepEqual([bench.cpu.wantsHalt, bench.cpu.wakeAt], [true, NS_PER_SECOND]);
+    assert.deepEqual([bench.cpu.wantsOut, bench.cpu.wakeAt], [true, NS_PER_SECOND]);
     bench.enterAt(NS_PER_SECOND);
-    assert.deepEqual([bench.cpu.wantsHalt, bench.cpu.wakeAt], [true, 2 * NS_PER_SECOND]);
+    assert.deepEqual([bench.cpu.wantsOut, bench.cpu.wakeAt], [true, 2 * NS_PER_SECOND]);
   });
 
   test("at the end of the run idle time in progress is booked, whole ticks of it, and no other", () => {
@@ -477,7 +477,7 @@ function live({ makeTask, life, ...options }: Case, told: (bench: Bench) => void
     bench.enterAt(bench.now + outNs);
     told(bench);
     const untilNs = bench.now + inNs;
-    while (!bench.cpu.wantsHalt && bench.now < untilNs) {
+    while (!bench.cpu.wantsOut && bench.now < untilNs) {
       const tellAt = Math.min(bench.cpu.nextDeadline + lateNs, untilNs);
       bench.advanceTo(tellAt, Math.floor((tellAt - bench.now) * notRunShare));
       told(bench);
@@ -506,7 +506,7 @@ describe("whatever a guest CPU lives through", () => {
     fc.assert(
       fc.property(arbCase, (life) => {
         live(life, ({ cpu, now }) => {
-          if (!cpu.wantsHalt) assert.ok(cpu.nextDeadline > now, `${cpu.nextDeadline} at ${now}`);
+          if (!cpu.wantsOut) assert.ok(cpu.nextDeadline > now, `${cpu.nextDeadline} at ${now}`);
           else assert.ok(cpu.wakeAt > now, `wakes at ${cpu.wakeAt}, halts at ${now}`);
         });
       }),

@@ -7,7 +7,8 @@ import { FLAG_GUEST_STOPPED, flagsOf, SHIFT_AND_FLAGS_WORD } from "../src/shared
 import { NS_PER_MS, NS_PER_SECOND, type Ns } from "../src/shared/units.js";
 import { setGuestStopped } from "../src/shared/version-protocol.js";
 import { type ScenarioChanges, scenarioOf } from "./engine-helpers.js";
-import { Lockstep, runLockstep } from "./lockstep.js";
+import { VirtualMachine } from "../src/engine/virtual/virtual-machine.js";
+import { runVirtually, virtually } from "./virtual-helpers.js";
 
 const MODES: readonly WatchdogMode[] = ["plain", "steal-aware"];
 
@@ -144,7 +145,7 @@ const HOST_HOG = { workload: { kind: "hog" }, nice: 0, pcpus: null } as const;
 const LONG_SLICES: ScenarioChanges = { sliceNs: 300 * NS_PER_MS, hostTasks: [HOST_HOG] };
 
 function lockupsOf(scenario: Scenario): { reported: number; suppressed: number } {
-  return runLockstep(scenario).vcpus[0].guest.softlockups;
+  return runVirtually(scenario).vcpus[0].guest.softlockups;
 }
 
 describe("a vCPU that is kept out for longer than the threshold", () => {
@@ -204,8 +205,8 @@ describe("a task that lets the watchdog run", () => {
 });
 
 /** When vCPU 0 first reported a soft lockup, or null. */
-function firstReportAt(scenario: Scenario, prepare: (machine: Lockstep) => void = () => {}): Ns | null {
-  const machine = new Lockstep(scenario);
+function firstReportAt(scenario: Scenario, prepare: (machine: VirtualMachine) => void = () => {}): Ns | null {
+  const machine = new VirtualMachine(scenario);
   prepare(machine);
   let firstAt: Ns | null = null;
   const before = machine.onInstant;
@@ -213,7 +214,7 @@ function firstReportAt(scenario: Scenario, prepare: (machine: Lockstep) => void 
     before(now);
     if (firstAt === null && machine.guests[0].watchdog.reported > 0) firstAt = now;
   };
-  machine.runUntil(scenario.durationNs);
+  machine.run(scenario.durationNs);
   return firstAt;
 }
 
@@ -276,7 +277,7 @@ describe("a stuck task", () => {
   });
 
   test("the guest clears the bit when it has taken note: once stopped is one touch", () => {
-    const machine = new Lockstep(oneVcpu("plain", STUCK));
+    const machine = new VirtualMachine(oneVcpu("plain", STUCK));
     const { base } = machine.host.publisher.pageOf(0);
     const stoppedBit = () => flagsOf(machine.ram[base + SHIFT_AND_FLAGS_WORD]) & FLAG_GUEST_STOPPED;
     machine.runUntil(100 * NS_PER_MS);

@@ -9,7 +9,7 @@ import { MixedTask } from "../src/guest/workload/mixed-task.js";
 import { DutyCycle } from "../src/shared/duty-cycle.js";
 import { NS_PER_MS, NS_PER_SECOND, NS_PER_US, type Ns, tickNsecOf } from "../src/shared/units.js";
 import { scenarioOf } from "./engine-helpers.js";
-import { runLockstep } from "./lockstep.js";
+import { runVirtually } from "./virtual-helpers.js";
 
 const NEVER = Number.POSITIVE_INFINITY;
 
@@ -96,7 +96,7 @@ describe("a duty cycle of 7 ms in 10", () => {
   });
 
   test("alone on its pCPU it uses 70 % and halts for 30 %, exactly", () => {
-    const { vcpus, elapsedNs } = runLockstep(
+    const { vcpus, elapsedNs } = runVirtually(
       scenarioOf({ vcpuCount: 1, vcpu: { workload: { kind: "duty", busyNs: BUSY_NS, periodNs: PERIOD_NS } } }),
     );
     assert.deepEqual([vcpus[0].host.runNs, vcpus[0].host.haltNs], [0.7 * elapsedNs, 0.3 * elapsedNs]);
@@ -127,7 +127,7 @@ describe("tasks that never change", () => {
 
   test("each is booked where it belongs", () => {
     const figures = (kind: "hog" | "kernel" | "stuck" | "idle") => {
-      const { guest } = runLockstep(scenarioOf({ vcpuCount: 1, vcpu: { workload: { kind } } })).vcpus[0];
+      const { guest } = runVirtually(scenarioOf({ vcpuCount: 1, vcpu: { workload: { kind } } })).vcpus[0];
       return [guest.userNs, guest.systemNs, guest.idleNs];
     };
     // 300 ms in which every tick is seen: exactly 75 of 4 ms.
@@ -179,7 +179,7 @@ describe("a mixed task", () => {
     });
 
     test(`and so does a whole guest at ${hz} Hz, over 10 s`, () => {
-      const { guest } = runLockstep(
+      const { guest } = runVirtually(
         scenarioOf({ vcpuCount: 1, hz, durationNs: 10 * NS_PER_SECOND, vcpu: { workload: { kind: "mixed" } } }),
       ).vcpus[0];
       const userShare = guest.userNs / (guest.userNs + guest.systemNs);

@@ -7,7 +7,8 @@ import { LedgerState } from "../src/host/ledger.js";
 import { NICE_0_WEIGHT, weightOfNice } from "../src/host/weights.js";
 import { MAX_TIME_NS, NS_PER_MS, NS_PER_SECOND, NS_PER_US, type Ns, tickNsecOf } from "../src/shared/units.js";
 import { scenarioOf } from "./engine-helpers.js";
-import { Lockstep, type LockstepOptions, runLockstep } from "./lockstep.js";
+import { VirtualMachine } from "../src/engine/virtual/virtual-machine.js";
+import { checkerOf, runVirtually } from "./virtual-helpers.js";
 
 /** Random small scenarios in lock-step: what must hold whatever is asked for. */
 
@@ -110,7 +111,7 @@ function assertSound(result: RunResult): void {
 }
 
 /** @returns the pCPUs that nobody holds although a vCPU waits that may run there */
-function wastedPcpus({ checker, scenario }: Lockstep): number[] {
+function wastedPcpus({ checker, scenario }: VirtualMachine): number[] {
   const waiting = checker.witnesses.flatMap(({ inGuest, state }, id) => (!inGuest && state === 1 ? [id] : []));
   const held = new Set(checker.witnesses.filter(({ inGuest }) => inGuest).map(({ pcpu }) => pcpu));
   const mayRun = (id: number, pcpu: number): boolean => scenario.vcpus[id].pcpus?.includes(pcpu) ?? true;
@@ -123,7 +124,7 @@ describe("random scenarios", () => {
   test("whatever is asked for and however late vCPUs answer, every invariant holds", () => {
     fc.assert(
       fc.property(arbScenario, arbOptions, (scenario, options) => {
-        assertSound(runLockstep(scenario, options));
+        assertSound(runVirtually(scenario, options));
       }),
       { numRuns: 500 },
     );
@@ -133,9 +134,9 @@ describe("random scenarios", () => {
     fc.assert(
       fc.property(arbScenario, arbOptions, (scenario, options) => {
         // Without host tasks, so that the notifications tell all of who holds a pCPU.
-        const machine = new Lockstep({ ...scenario, hostTasks: [] }, options);
+        const machine = new VirtualMachine({ ...scenario, hostTasks: [] }, options);
         machine.onInstant = (now) => assert.deepEqual(wastedPcpus(machine), [], `at ${now}`);
-        machine.runUntil(scenario.durationNs);
+        machine.run(scenario.durationNs);
       }),
       { numRuns: 500 },
     );
@@ -157,9 +158,9 @@ describe("weighted fairness among constant competitors", () => {
   test("at every instant two vCPUs' service per weight differs by at most a slice of each", () => {
     fc.assert(
       fc.property(arbConstantMembership, (scenario) => {
-        const machine = new Lockstep(scenario);
+        const machine = new VirtualMachine(scenario);
         machine.onInstant = (now) => assertFair(machine, now);
-        machine.runUntil(scenario.durationNs);
+        machine.run(scenario.durationNs);
       }),
     );
   });
@@ -167,7 +168,7 @@ describe("weighted fairness among constant competitors", () => {
   test("nobody waits longer than the others' due of one slice of its own, and a slice of each", () => {
     fc.assert(
       fc.property(arbConstantMembership, (scenario) => {
-        const { vcpus } = runLockstep(scenario);
+        const { vcpus } = runVirtually(scenario);
         const weights = scenario.vcpus.map(({ nice }) => weightOfNice(nice));
         const totalWeight = weights.reduce((sum, weight) => sum + weight, 0);
         for (const { id, host } of vcpus) {
@@ -212,7 +213,7 @@ describe("three hogs on two pCPUs get two thirds each", () => {
     [2, 1],
   ]) {
     test(`${vcpus} of them vCPUs, ${tasks} a task of the host`, () => {
-      const { vcpus: results, elapsedNs } = runLockstep(hogsOnTwoPcpus(vcpus, tasks));
+      const { vcpus: results, elapsedNs } = runVirtually(hogsOnTwoPcpus(vcpus, tasks));
       for (const { id, host } of results) {
         const share = host.runNs / elapsedNs;
         assert.ok(Math.abs(share - 2 / 3) < 0.01, `vCPU ${id} got ${share}`);
@@ -225,7 +226,7 @@ describe("a run repeats itself", () => {
   test("the same scenario gives identical figures", () => {
     fc.assert(
       fc.property(arbScenario, (scenario) => {
-        assert.deepEqual(runLockstep(scenario), runLockstep(scenario));
+        assert.deepEqual(runVirtually(scenario), runVirtually(scenario));
       }),
       { numRuns: 50 },
     );

@@ -11,7 +11,7 @@ import { OutState } from "../src/host/sched-notifier.js";
 import { STEAL_MS_WORD, STEAL_NS_WORD } from "../src/shared/pvclock-page.js";
 import { NS_PER_MS } from "../src/shared/units.js";
 import { type ScenarioChanges, scenarioOf } from "./engine-helpers.js";
-import { Lockstep } from "./lockstep.js";
+import { VirtualMachine } from "../src/engine/virtual/virtual-machine.js";
 
 const CONSERVES = "the ledger conserves time";
 const TORN = "no torn value accepted";
@@ -29,7 +29,7 @@ interface Finished {
 }
 
 function finished(changes: ScenarioChanges = {}): Finished {
-  const machine = new Lockstep(scenarioOf({ vcpuCount: 3, ...changes }));
+  const machine = new VirtualMachine(scenarioOf({ vcpuCount: 3, ...changes }));
   const result = machine.finish();
   const { ram, host, checker, guests, scenario } = machine;
   const evidence: Evidence = {
@@ -394,7 +394,7 @@ function assembledWith({ machine, result }: Finished, changes: Partial<FinishedR
   });
 }
 
-function reportsOf({ scenario, guests }: Lockstep): VcpuReport[] {
+function reportsOf({ scenario, guests }: VirtualMachine): VcpuReport[] {
   const clock = { monitored: 0, rawBackwardSteps: 0, maxRawBackwardNs: 0, backwardSteps: 0 };
   const driver = { clock, cost: { tickNs: null, pageReadNs: null }, noiseMeasured: false };
   return guests.map((guest) => reportOf(guest, scenario.accounting, driver));
@@ -463,7 +463,7 @@ describe("a run says what it did not exercise", () => {
   test("and one vCPU with a page is enough", () => {
     const scenario = scenarioOf();
     const vcpus = scenario.vcpus.map((vcpu, id) => ({ ...vcpu, gpa: id === 0 ? 4096 + 32 : null }));
-    const result = new Lockstep({ ...scenario, vcpus }).finish();
+    const result = new VirtualMachine({ ...scenario, vcpus }).finish();
     assert.deepEqual(byStatus(result.invariants, "not exercised"), [TORN]);
     assert.match(result.vcpus[0].page.refused ?? "", /not aligned/);
     assert.equal(result.vcpus[0].guest.stealEnabled, false);

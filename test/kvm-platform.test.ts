@@ -6,12 +6,12 @@ import { KvmPlatform } from "../src/host/kvm-platform.js";
 import { type PublisherConfig, PvclockPublisher } from "../src/host/pvclock-publisher.js";
 import { CpuidRegisters, MSR_KVM_SYSTEM_TIME_NEW } from "../src/shared/kvm-abi.js";
 import { STEAL_MS_WORD } from "../src/shared/pvclock-page.js";
-import { TscFrequency } from "../src/shared/tsc.js";
+import { Tsc } from "../src/shared/tsc.js";
 import { U64 } from "../src/shared/u64.js";
 import { NS_PER_MS, NS_PER_US, type Ns } from "../src/shared/units.js";
 import { type ScenarioChanges, scenarioOf } from "./engine-helpers.js";
 import { sharedWords } from "./fixtures/pvclock-struct.js";
-import { Lockstep } from "./lockstep.js";
+import { VirtualMachine } from "../src/engine/virtual/virtual-machine.js";
 
 const RUNS = { seed: 20100830, numRuns: 200 };
 const SIGNATURE = 0x4000_0000;
@@ -32,7 +32,7 @@ function machine({ ramBytes = 4 * 4096, ...changes }: Options = {}) {
     policy: "entry",
     offersSteal: true,
     nanoseconds: false,
-    tscFrequency: new TscFrequency(2_600_000),
+    tsc: new Tsc(2_600_000),
     measuredNs: () => measure.ns,
     auditOf: () => null,
     ...changes,
@@ -245,7 +245,7 @@ describe("when the publisher writes", () => {
 
 /** Updates of each vCPU's page over a run, with what could have caused them. */
 function updatesOf(scenario: Scenario) {
-  const machine = new Lockstep(scenario);
+  const machine = new VirtualMachine(scenario);
   machine.finish();
   return machine.host.ledger.vcpus.map(({ entries, migrations }, vcpu) => {
     return { updates: machine.host.publisher.pageOf(vcpu).updates, entries, migrations };
@@ -301,7 +301,7 @@ describe("how often a host writes its pages", () => {
 
   test("periodic: a refresh renews the time, and steal stands still while the vCPU runs", () => {
     const scenario = scenarioOf({ update: { kind: "periodic", periodNs: NS_PER_MS }, sliceNs: 10 * NS_PER_MS });
-    const machine = new Lockstep(scenario);
+    const machine = new VirtualMachine(scenario);
     const systemTimeNs = (vcpu: number): Ns => machine.ram[machine.host.publisher.pageOf(vcpu).base + 4];
     machine.runUntil(12 * NS_PER_MS);
     const entered = machine.host.publisher.pageOf(1).stealNs;
@@ -314,7 +314,7 @@ describe("how often a host writes its pages", () => {
 
   test("the steal that an entry publishes includes the wait that it ends", () => {
     for (const measure of ["out-of-guest", "wait"] as const) {
-      const machine = new Lockstep(scenarioOf({ vcpuCount: 3, measure, stealUnit: "ns" }));
+      const machine = new VirtualMachine(scenarioOf({ vcpuCount: 3, measure, stealUnit: "ns" }));
       const { ledger, publisher } = machine.host;
       let compared = 0;
       machine.onInstant = () => {
@@ -332,7 +332,7 @@ describe("how often a host writes its pages", () => {
   test("measure wait leaves halted time out, out-of-guest does not", () => {
     const workload = { kind: "duty", busyNs: NS_PER_MS, periodNs: 5 * NS_PER_MS } as const;
     for (const measure of ["out-of-guest", "wait"] as const) {
-      const machine = new Lockstep(scenarioOf({ vcpuCount: 3, measure, vcpu: { workload } }));
+      const machine = new VirtualMachine(scenarioOf({ vcpuCount: 3, measure, vcpu: { workload } }));
       machine.finish();
       machine.host.ledger.vcpus.forEach(({ waitNs, haltNs }, vcpu) => {
         const { stealNs } = machine.host.publisher.pageOf(vcpu);

@@ -8,7 +8,7 @@ import { TscRegister } from "../src/guest/tsc-register.js";
 import { PvclockPublisher } from "../src/host/pvclock-publisher.js";
 import type { Clock } from "../src/shared/clock.js";
 import { PAGE_WORDS } from "../src/shared/pvclock-page.js";
-import { TscFrequency } from "../src/shared/tsc.js";
+import { Tsc } from "../src/shared/tsc.js";
 import { U64 } from "../src/shared/u64.js";
 import { MAX_TIME_NS } from "../src/shared/units.js";
 import { setGuestStopped } from "../src/shared/version-protocol.js";
@@ -40,13 +40,13 @@ class SetClock implements Clock {
 function machine(cpus: number, tscKhz = 2_599_998) {
   const ram = sharedWords(16 * (cpus + 1));
   const clock = new SetClock();
-  const tscFrequency = new TscFrequency(tscKhz);
-  const config = { policy: "entry", offersSteal: true, nanoseconds: false, tscFrequency } as const;
+  const tsc = new Tsc(tscKhz);
+  const config = { policy: "entry", offersSteal: true, nanoseconds: false, tsc } as const;
   const observer = { registered: () => {}, unregistered: () => {}, published: () => {} };
   const host = new PvclockPublisher(ram, cpus, { ...config, measuredNs: () => 0, auditOf: () => null }, observer);
   const guests = Array.from({ length: cpus }, (_, cpu) => {
     const reader = new PageReader(ram, PAGE_WORDS);
-    const kvmclock = new Kvmclock(reader, new TscRegister(clock, tscFrequency), new LastValue(ram, LAST_VALUE_WORD));
+    const kvmclock = new Kvmclock(reader, new TscRegister(clock, tsc), new LastValue(ram, LAST_VALUE_WORD));
     return { reader, kvmclock, page: pageOf(cpu), readNs: () => kvmclock.readNs(pageOf(cpu)) };
   });
   const anchor = (cpu: number, ns: number): void => host.register(cpu, pageOf(cpu).base, ns);

@@ -17,7 +17,8 @@ import {
 import { U64 } from "../src/shared/u64.js";
 import { NS_PER_MS, NS_PER_SECOND, NS_PER_US, type Ns, TWO_POW_32 } from "../src/shared/units.js";
 import { type ScenarioChanges, scenarioOf } from "./engine-helpers.js";
-import { Lockstep, type LockstepOptions, runLockstep } from "./lockstep.js";
+import { VirtualMachine } from "../src/engine/virtual/virtual-machine.js";
+import { checkerOf, runVirtually } from "./virtual-helpers.js";
 
 /** Whole machines whose truth can be worked out on paper. By default slices of 4 ms and ticks of 4 ms on one pCPU. */
 
@@ -29,7 +30,7 @@ const ACCOUNTINGS: readonly AccountingName[] = ["none", "rfc-v2", "mainline"];
 const WITH_STEAL: readonly AccountingName[] = ["rfc-v2", "mainline"];
 
 function run(changes: ScenarioChanges, options?: LockstepOptions): RunResult {
-  const result = runLockstep(scenarioOf(changes), options);
+  const result = runVirtually(scenarioOf(changes), options);
   assertSound(result);
   return result;
 }
@@ -178,7 +179,7 @@ describe("a vCPU that is woken while another has the pCPU", () => {
     const base = scenarioOf({ durationNs: (BURSTS * 10 - 5) * NS_PER_MS, accounting, measure });
     const [duty, hog] = base.vcpus;
     const workload = { kind: "duty", busyNs: NS_PER_MS, periodNs: 10 * NS_PER_MS } as const;
-    const result = runLockstep(
+    const result = runVirtually(
       { ...base, vcpus: [{ ...duty, workload }, hog] },
       { kickLatencyNs: () => KICK_LATENCY_NS },
     );
@@ -217,7 +218,7 @@ describe("the page when the vCPU enters", () => {
     test(`${measure}: already holds the absence that ends with this entry`, () => {
       const duty = { kind: "duty", busyNs: 3 * NS_PER_MS, periodNs: 10 * NS_PER_MS } as const;
       const scenario = scenarioOf({ measure, stealUnit: "ns", hostTasks: [HOST_HOG] });
-      const machine = new Lockstep({
+      const machine = new VirtualMachine({
         ...scenario,
         vcpus: scenario.vcpus.map((vcpu, id) => (id === 0 ? { ...vcpu, workload: duty } : vcpu)),
       });
@@ -236,7 +237,7 @@ describe("the page when the vCPU enters", () => {
   }
 
   test("so the guest's first tick inside takes it: nothing published is left over", () => {
-    const machine = new Lockstep(scenarioOf({ stealUnit: "ns" }));
+    const machine = new VirtualMachine(scenarioOf({ stealUnit: "ns" }));
     machine.onInstant = (now) => {
       machine.host.ledger.vcpus.forEach((account, vcpu) => {
         // Each 4 ms out hold a deadline, so the entry takes a tick.
@@ -350,7 +351,7 @@ describe("the units of the steal field", () => {
       hz: 100,
       accounting: "mainline",
     });
-    const machine = new Lockstep(scenario);
+    const machine = new VirtualMachine(scenario);
     const result = machine.finish();
     assertSound(result);
     const { guest, host, page } = result.vcpus[0];
@@ -372,7 +373,7 @@ const MISALIGNED_GPA = 4_096 + 4;
 /** Two hogs of which vCPU 0 asks for a page at an address that no host accepts. */
 function refusedAtBoot(): Lockstep {
   const scenario = scenarioOf({ durationNs: WHOLE_RUN_NS });
-  return new Lockstep({
+  return new VirtualMachine({
     ...scenario,
     vcpus: scenario.vcpus.map((vcpu, id) => (id === 0 ? { ...vcpu, gpa: MISALIGNED_GPA } : vcpu)),
   });
@@ -422,7 +423,7 @@ describe("a guest whose page is refused", () => {
 
 describe("a guest that gives its page back", () => {
   function twoHogs(): Lockstep {
-    const machine = new Lockstep(scenarioOf({ durationNs: WHOLE_RUN_NS }));
+    const machine = new VirtualMachine(scenarioOf({ durationNs: WHOLE_RUN_NS }));
     machine.runUntil(WHILE_VCPU_0_RUNS_NS);
     return machine;
   }
@@ -490,7 +491,7 @@ describe("a guest that gives its page back", () => {
 describe("a host that does not offer steal", () => {
   for (const stealUnit of ["ms", "ns"] as const) {
     test(`unit ${stealUnit}: the page is a clock and nothing else, and the guest knows`, () => {
-      const machine = new Lockstep(scenarioOf({ stealFeature: false, stealUnit, durationNs: WHOLE_RUN_NS }));
+      const machine = new VirtualMachine(scenarioOf({ stealFeature: false, stealUnit, durationNs: WHOLE_RUN_NS }));
       const result = machine.finish();
       assertSound(result);
       for (const { id, guest, host, page, clock } of result.vcpus) {

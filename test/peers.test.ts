@@ -6,7 +6,7 @@ import { U64 } from "../src/shared/u64.js";
 import { NS_PER_MS, NS_PER_US, type Ns } from "../src/shared/units.js";
 import { type ScenarioChanges, scenarioOf } from "./engine-helpers.js";
 import { type PvclockStruct, pvclockNs } from "./fixtures/pvclock-struct.js";
-import { Lockstep } from "./lockstep.js";
+import { VirtualMachine } from "../src/engine/virtual/virtual-machine.js";
 
 /** What the tests of other implementations assert, on machines in lock-step. */
 
@@ -45,7 +45,7 @@ describe("KVM selftest steal_time", () => {
       durationNs: 500 * NS_PER_MS,
       ...changes,
     });
-    return new Lockstep(scenario);
+    return new VirtualMachine(scenario);
   }
 
   test("the MSR was accepted, and the page is where it said", () => {
@@ -154,7 +154,7 @@ describe("KVM selftest xen_shinfo", () => {
     const scenario = scenarioOf({ vcpuCount: 5, pcpus: 2 });
     const workloads = [{ kind: "hog" }, duty, { kind: "idle" }, { kind: "mixed" }, duty] as const;
     const vcpus = scenario.vcpus.map((byDefault, id) => ({ ...byDefault, workload: workloads[id] }));
-    const machine = new Lockstep({ ...scenario, vcpus }, { startNs: 12_345 });
+    const machine = new VirtualMachine({ ...scenario, vcpus }, { startNs: 12_345 });
     let syncs = 0;
     const sync = (now: Ns): void => {
       for (const { sinceNs, runNs, waitNs, haltNs, offlineNs } of machine.host.ledger.vcpus) {
@@ -176,7 +176,7 @@ describe("KVM selftest kvm_clock", () => {
     test(`the guest's clock lies between the host's stamps before and after, update ${update.kind}`, () => {
       const hostTasks = [{ workload: { kind: "hog" }, nice: 0, pcpus: null }] as const;
       const scenario = scenarioOf({ vcpuCount: 1, hostTasks, update, tscKhz: 2_599_998 });
-      const machine = new Lockstep(scenario, { startNs: 1_000_000_007 });
+      const machine = new VirtualMachine(scenario, { startNs: 1_000_000_007 });
       // The host's clock by the page's own arithmetic, as KVM_GET_CLOCK works it out.
       const hostNs = (): bigint => pvclockNs(pageOf(machine, 0), (BigInt(machine.now) * 2_599_998n) / 1_000_000n);
       const versions = new Set<number>();
@@ -199,7 +199,7 @@ describe("KVM selftest kvm_clock", () => {
 describe("kvm-unit-tests kvmclock_test", () => {
   test("no backward step in 200,000 reads on each of two vCPUs, whose pages are stamped anew meanwhile", () => {
     const hostTasks = [{ workload: { kind: "hog" }, nice: 0, pcpus: null }] as const;
-    const machine = new Lockstep(scenarioOf({ pcpus: 2, hostTasks, sliceNs: 100 * NS_PER_US, tscKhz: 2_599_998 }));
+    const machine = new VirtualMachine(scenarioOf({ pcpus: 2, hostTasks, sliceNs: 100 * NS_PER_US, tscKhz: 2_599_998 }));
     let lastNs = 0;
     let largestRawNs = 0;
     let rawSteps = 0;
@@ -232,7 +232,7 @@ describe("kvm-unit-tests kvmclock_test", () => {
 describe("Firecracker test_steal_time", () => {
   test("two hogs, both vCPUs on one pCPU: steal grows on both from one look at /proc/stat to the next", () => {
     for (const accounting of ["rfc-v2", "mainline"] as const) {
-      const machine = new Lockstep(scenarioOf({ accounting, pcpus: 2, vcpu: { pcpus: [0] } }));
+      const machine = new VirtualMachine(scenarioOf({ accounting, pcpus: 2, vcpu: { pcpus: [0] } }));
       const looks = [100, 200, 300].map((ms) => {
         machine.runUntil(ms * NS_PER_MS);
         return machine.guests.map(({ cpuTime }) => cpuTime.stealNs);
@@ -249,7 +249,7 @@ describe("Firecracker test_steal_time", () => {
   test("and does not once each has a pCPU of its own", () => {
     const scenario = scenarioOf({ pcpus: 2 });
     const vcpus = scenario.vcpus.map((byDefault, id) => ({ ...byDefault, pcpus: [id] }));
-    const machine = new Lockstep({ ...scenario, vcpus });
+    const machine = new VirtualMachine({ ...scenario, vcpus });
     machine.runUntil(300 * NS_PER_MS);
     assert.deepEqual(
       machine.guests.map(({ cpuTime }) => cpuTime.stealNs),

@@ -13,7 +13,7 @@ import {
   packShiftAndFlags,
   tscShiftOf,
 } from "../src/shared/pvclock-page.js";
-import { TscFrequency, tscRateOf } from "../src/shared/tsc.js";
+import { Tsc, tscRateOf } from "../src/shared/tsc.js";
 import { MAX_TIME_NS } from "../src/shared/units.js";
 import { encodePvclock, type PvclockStruct, sharedWords } from "./fixtures/pvclock-struct.js";
 
@@ -40,7 +40,7 @@ function publisherOver(ram: Int32Array, config: Partial<PublisherConfig>): Pvclo
       policy: "entry",
       offersSteal: true,
       nanoseconds: false,
-      tscFrequency: new TscFrequency(2_599_998),
+      tsc: new Tsc(2_599_998),
       measuredNs: () => 0,
       auditOf: () => null,
       ...config,
@@ -73,7 +73,7 @@ test("an update is, byte by byte, the C structure, and touches nothing else in g
       const publisher = publisherOver(ram, {
         offersSteal: steal !== "none",
         nanoseconds: steal === "ns",
-        tscFrequency: new TscFrequency(tscKhz),
+        tsc: new Tsc(tscKhz),
         measuredNs: () => measuredNs,
       });
 

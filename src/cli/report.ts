@@ -64,7 +64,7 @@ function columnGroups(result: RunResult): ColumnGroup[] {
   });
   const longest = (head: string, figureOf: (vcpu: VcpuResult) => Ns): Column => ({
     head,
-    cells: [...vcpus.map(figureOf), Math.max(0, ...vcpus.map(figureOf))].map(shortTime),
+    cells: [...vcpus.map(figureOf), vcpus.reduce((most, vcpu) => Math.max(most, figureOf(vcpu)), 0)].map(shortTime),
   });
   const ofElapsed = (head: string, figureOf: (vcpu: VcpuResult) => Ns): Column => ({
     head,

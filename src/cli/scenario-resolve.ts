@@ -29,6 +29,7 @@ export function resolveScenario(
   const byDefault = defaultScenario(vcpuCount, layers.pick("hz", DEFAULT_HZ), machine.cores);
   const linux = host === "linux";
   const scenario: Scenario = {
+    ...byDefault,
     host,
     durationNs: layers.pick("duration", byDefault.durationNs),
     pcpus: linux ? 0 : layers.pick("pcpus", byDefault.pcpus),

@@ -5,7 +5,7 @@ import { U64 } from "../shared/u64.js";
 import type { Ns } from "../shared/units.js";
 import { checkInvariants } from "./check/invariants.js";
 import type { RunChecker } from "./check/run-checker.js";
-import type { HostFigures, PageFigures, RunResult, Sample, VcpuResult, VcpuSample } from "./result.js";
+import type { HostFigures, InvariantResult, PageFigures, RunResult, Sample, VcpuResult, VcpuSample } from "./result.js";
 import type { Scenario } from "./scenario.js";
 import type { VcpuReport } from "./vcpu-report.js";
 
@@ -20,7 +20,8 @@ export interface FinishedRun {
   readonly stoppedEarly: boolean;
   readonly ram: Int32Array;
   readonly host: Host;
-  readonly checker: RunChecker;
+  /** null when nobody watched. */
+  readonly checker: RunChecker | null;
   readonly reports: readonly VcpuReport[];
   /** Per vCPU; null where it cannot be known. */
   readonly noiseNs: readonly (Ns | null)[];
@@ -30,22 +31,13 @@ export interface FinishedRun {
 
 /** Sets what the guests believe beside what the host knows, and checks the one against the other. */
 export function assembleResult(run: FinishedRun): RunResult {
-  const { scenario, elapsedNs, host } = run;
+  const { scenario, elapsedNs } = run;
   const vcpus = run.reports.map((report, id) => vcpuResultOf(run, report, id));
-  const invariants = checkInvariants({
-    elapsedNs,
-    ram: run.ram,
-    ledger: host.ledger,
-    checker: run.checker,
-    vcpus,
-    steal: run.reports.map(({ steal }) => steal),
-    nanoseconds: scenario.stealUnit === "ns" && scenario.stealFeature,
-    stealFeature: scenario.stealFeature,
-    tscKhz: scenario.tscKhz,
-  });
+  const invariants = run.checker === null ? [] : invariantsOf(run, run.checker, vcpus);
   return {
     schema: "stealclock.run/1",
-    engine: "real",
+    engine: scenario.engine,
+    seed: scenario.engine === "virtual" ? scenario.seed : null,
     host: scenario.host,
     config: scenario,
     bootNs: run.bootNs,
@@ -54,8 +46,24 @@ export function assembleResult(run: FinishedRun): RunResult {
     ok: invariants.every(({ status }) => status !== "broken"),
     vcpus,
     invariants,
-    warnings: warningsOf(vcpus, elapsedNs),
+    warnings: scenario.engine === "real" ? noiseWarnings(vcpus, elapsedNs) : [],
   };
+}
+
+function invariantsOf(run: FinishedRun, checker: RunChecker, vcpus: readonly VcpuResult[]): InvariantResult[] {
+  const { scenario, elapsedNs, ram, host } = run;
+  const { stealUnit, tscKhz, timeline } = scenario;
+  const frequencies = timeline.map((event) => (event.kind === "migrate" ? event.tscKhz : tscKhz));
+  return checkInvariants({
+    elapsedNs,
+    ram,
+    ledger: host.ledger,
+    checker,
+    vcpus,
+    steal: run.reports.map(({ steal }) => steal),
+    nanoseconds: stealUnit === "ns",
+    slowestTscKhz: Math.min(tscKhz, ...frequencies),
+  });
 }
 
 function vcpuResultOf(run: FinishedRun, report: VcpuReport, id: number): VcpuResult {
@@ -108,10 +116,10 @@ function pageFiguresOf({ publisher, platform }: Host, ram: Int32Array, id: numbe
   };
 }
 
-function warningsOf(vcpus: readonly VcpuResult[], elapsedNs: Ns): string[] {
+function noiseWarnings(vcpus: readonly VcpuResult[], elapsedNs: Ns): string[] {
   const noisy = vcpus.filter(({ host }) => (host.noiseNs ?? 0) > elapsedNs * MAX_NOISE_SHARE);
   if (noisy.length === 0) return [];
-  const worst = Math.max(...noisy.map(({ host }) => host.noiseNs ?? 0)) / elapsedNs;
+  const worst = noisy.reduce((largest, { host }) => Math.max(largest, host.noiseNs ?? 0), 0) / elapsedNs;
   return [
     `the real machine took more than ${MAX_NOISE_SHARE * 100} % of elapsed time from ${noisy.length} of ${vcpus.length} vCPUs ` +
       `while they were to run (at most ${(worst * 100).toFixed(1)} %): the shares of this run can't be trusted`,

@@ -1,37 +1,59 @@
-import { FairHost } from "../host/fair-host.js";
+import { FairHost, type FairHostConfig } from "../host/fair-host.js";
 import { LinuxHost } from "../host/linux-host.js";
+import type { HostObserver } from "../host/pvclock-publisher.js";
 import type { AuditRing } from "../shared/audit-ring.js";
-import { TscFrequency } from "../shared/tsc.js";
+import type { Tsc } from "../shared/tsc.js";
 import { RunChecker } from "./check/run-checker.js";
-import type { Scenario } from "./scenario.js";
+import type { Scenario, TimelineEvent } from "./scenario.js";
 
-/** A host as the scenario describes it, with a checker beside it. */
+/** A host as the scenario describes it. */
 export type BuiltHost =
-  | { readonly kind: "fair"; readonly host: FairHost; readonly checker: RunChecker }
-  | { readonly kind: "linux"; readonly host: LinuxHost; readonly checker: RunChecker };
+  | { readonly kind: "fair"; readonly host: FairHost }
+  | { readonly kind: "linux"; readonly host: LinuxHost };
 
-export function buildHost(scenario: Scenario, ram: Int32Array, auditOf: (vcpu: number) => AuditRing | null): BuiltHost {
-  const { host: kind, vcpus, measure } = scenario;
-  const checker = new RunChecker(ram, vcpus.length, measure === "out-of-guest", kind === "fair");
+/** What a driver brings along. */
+export interface HostParts {
+  readonly auditOf: (vcpu: number) => AuditRing | null;
+  /** The machine's time stamp counter. */
+  readonly tsc: Tsc;
+  /** The checker, and whoever else wants to hear what happens. */
+  readonly observers: readonly HostObserver[];
+}
+
+export function buildHost(scenario: Scenario, ram: Int32Array, parts: HostParts): BuiltHost {
+  const { auditOf, tsc, observers } = parts;
   const publish = {
     policy: scenario.update.kind,
     offersSteal: scenario.stealFeature,
+    stealAtStartNs: scenario.startAtNs,
     nanoseconds: scenario.stealUnit === "ns",
-    tscFrequency: new TscFrequency(scenario.tscKhz),
+    tsc,
     auditOf,
   };
-  switch (kind) {
+  switch (scenario.host) {
     case "fair":
-      return { kind, checker, host: new FairHost(ram, fairConfigOf(scenario, publish), [checker], checker) };
+      return { kind: "fair", host: new FairHost(ram, fairConfigOf(scenario, publish), observers) };
     case "linux":
-      return { kind, checker, host: new LinuxHost(ram, { vcpuCount: vcpus.length, publish }, [checker], checker) };
+      return {
+        kind: "linux",
+        host: new LinuxHost(ram, { vcpuCount: scenario.vcpus.length, publish }, observers),
+      };
   }
 }
 
-type FairHostConfig = ConstructorParameters<typeof FairHost>[1];
+/** The checker that stands beside a scenario's host. */
+export function buildChecker(scenario: Scenario, ram: Int32Array): RunChecker {
+  return new RunChecker(ram, {
+    vcpuCount: scenario.vcpus.length,
+    countsHalt: scenario.measure === "out-of-guest",
+    exclusivePcpus: scenario.host === "fair",
+    stealAtStartNs: scenario.startAtNs,
+    offersSteal: scenario.stealFeature,
+  });
+}
 
 function fairConfigOf(scenario: Scenario, publish: FairHostConfig["publish"]): FairHostConfig {
-  const { pcpus, sliceNs, update, measure, vcpus, hostTasks } = scenario;
+  const { pcpus, sliceNs, update, measure, vcpus, hostTasks, timeline } = scenario;
   return {
     pcpus,
     sliceNs,
@@ -44,5 +66,19 @@ function fairConfigOf(scenario: Scenario, publish: FairHostConfig["publish"]): F
       pcpus: allowed,
       duty: workload.kind === "duty" ? workload : null,
     })),
+    suspensions: timeline.flatMap(suspensionOf),
   };
+}
+
+/** What of the timeline is the host's business; the guests' they see to themselves. */
+function suspensionOf(event: TimelineEvent): FairHostConfig["suspensions"] {
+  const { kind, atNs, forNs } = event;
+  switch (kind) {
+    case "offline":
+      return [];
+    case "suspend":
+      return [{ atNs, forNs, moveTo: null }];
+    case "migrate":
+      return [{ atNs, forNs, moveTo: { offersSteal: event.stealFeature, tscKhz: event.tscKhz } }];
+  }
 }

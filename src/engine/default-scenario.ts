@@ -13,6 +13,8 @@ export const DEFAULT_HZ = 250;
  */
 export function defaultScenario(vcpuCount: number, hz: Hz = DEFAULT_HZ, cores = Number.POSITIVE_INFINITY): Scenario {
   return {
+    engine: "real",
+    seed: 0,
     host: "fair",
     durationNs: 3 * NS_PER_SECOND,
     pcpus: Math.max(1, Math.min(Math.floor(vcpuCount / 2), cores - 1)),
@@ -35,6 +37,10 @@ export function defaultScenario(vcpuCount: number, hz: Hz = DEFAULT_HZ, cores = 
     })),
     hostTasks: [],
     faults: [],
+    chance: { jitterPercent: 0, wakeLatencyNs: 0, hostNoiseNs: 0 },
+    startAtNs: 0,
+    timeline: [],
+    pageMemory: "zero",
   };
 }
 

@@ -5,6 +5,7 @@ import type { Scenario } from "./scenario.js";
 /** How a scenario's vCPU is to boot. */
 export function guestCpuConfigOf(scenario: Scenario, id: number): GuestCpuConfig {
   const { workload, gpa } = scenario.vcpus[id];
+  const hotplug = scenario.timeline.filter((event) => event.kind === "offline" && event.vcpu === id);
   return {
     id,
     accounting: scenario.accounting,
@@ -14,5 +15,7 @@ export function guestCpuConfigOf(scenario: Scenario, id: number): GuestCpuConfig
     watchdogPeriodNs: scenario.watchdog.periodNs,
     workload,
     gpa,
+    hotplug,
+    jitterPercent: scenario.chance.jitterPercent,
   };
 }

@@ -1,13 +1,15 @@
 import type { Ns } from "../shared/units.js";
-import type { AccountingName, HostKind, Scenario } from "./scenario.js";
+import type { AccountingName, EngineKind, HostKind, Scenario } from "./scenario.js";
 
 /** What a run found. Schema `stealclock.run/1`; every ns is an integer. */
 export interface RunResult {
   readonly schema: "stealclock.run/1";
-  readonly engine: "real";
+  readonly engine: EngineKind;
+  /** Of the virtual engine; null for the real one, which can't be repeated. */
+  readonly seed: number | null;
   readonly host: HostKind;
   readonly config: Scenario;
-  /** From the start of the run's threads to t0. */
+  /** From the start of the run's threads to t0; 0 in the virtual engine, where nothing takes time that is not said to. */
   readonly bootNs: Ns;
   /** From t0 (all vCPUs have registered) to the end of the ledger. */
   readonly elapsedNs: Ns;
@@ -61,7 +63,10 @@ export interface HostFigures {
   /** null on the linux host, which does not follow a thread from CPU to CPU. */
   readonly migrations: number | null;
   readonly wait: { readonly p50Ns: Ns; readonly p99Ns: Ns; readonly maxNs: Ns };
-  /** fair host: what the real machine took from this vCPU while the ledger says it ran; null where it cannot be known. */
+  /**
+   * fair host: what the real machine took from this vCPU while the ledger says it ran; null where it cannot be known. In the
+   * virtual engine the sum of the latencies that were drawn.
+   */
   readonly noiseNs: Ns | null;
   /** linux host: on-CPU time as schedstat says it; null in the fair host. Its difference from runNs is an error bound. */
   readonly onCpuNs: Ns | null;
@@ -143,9 +148,19 @@ export interface VcpuSample {
 export interface EmulateOptions {
   /** Ends the run early; what ran is still reported. */
   readonly signal?: AbortSignal;
-  /** Called with a sample every sampleNs. */
+  /** Called with a sample every sampleNs of the run's time. */
   readonly onSample?: (sample: Sample) => void;
   readonly sampleNs?: Ns;
+  /** Virtual engine: called a few times a second with how far the run has come. */
+  readonly onProgress?: (elapsedNs: Ns) => void;
+  /** Virtual engine: the run ends here, though its duration is longer. */
+  readonly untilNs?: Ns;
+  /** Virtual engine: a folder into which each vCPU's page is written as it is at the end. */
+  readonly dumpPages?: string;
+  /** Virtual engine: a file to which each change of state is written, a JSON line each, until it has so many bytes. */
+  readonly events?: { readonly file: string; readonly maxBytes: number };
+  /** Virtual engine: false leaves the checkers out, for speed; every invariant is then "not exercised". */
+  readonly checks?: boolean;
   /** A line of diagnostics from one of the run's parts. */
   readonly onLog?: (line: LogLine) => void;
 }

@@ -11,6 +11,9 @@ export type Workload = GuestWorkload;
  * the command line, a scenario file and a program all end up here.
  */
 export interface Scenario {
+  readonly engine: EngineKind;
+  /** Where all chance of the virtual engine comes from, 0 to 2^32 - 1. The real one has chance of its own: 0. */
+  readonly seed: number;
   readonly host: HostKind;
   readonly durationNs: Ns;
   /** Emulated physical CPUs. The linux host has none of its own: 0. */
@@ -30,7 +33,44 @@ export interface Scenario {
   readonly vcpus: readonly VcpuConfig[];
   readonly hostTasks: readonly HostTaskConfig[];
   readonly faults: readonly FaultConfig[];
+  /** What the virtual engine does by chance; all 0 in the real one. */
+  readonly chance: ChanceConfig;
+  /** Where TSC, system time and each page's steal stand when the run begins, in the virtual engine: a machine that is up for long. */
+  readonly startAtNs: Ns;
+  /** What happens to the machine while it runs, in the virtual engine; in order of time. */
+  readonly timeline: readonly TimelineEvent[];
+  /** What a guest finds in the memory that it takes for its page. */
+  readonly pageMemory: PageMemory;
 }
+
+/** real: a thread for the hypervisor and each vCPU. virtual: a discrete-event loop over a virtual clock. */
+export type EngineKind = "real" | "virtual";
+/** zero, or junk with an odd version, as of a kernel that died in this memory. */
+export type PageMemory = "zero" | "junk";
+
+export interface ChanceConfig {
+  /** Bursts of duty and mixed workloads stray from their length by up to so much, either way. */
+  readonly jitterPercent: number;
+  /** A grant reaches its vCPU up to so much later. */
+  readonly wakeLatencyNs: Ns;
+  /** A kick reaches its vCPU up to so much later: the host's own interrupts and locks. */
+  readonly hostNoiseNs: Ns;
+}
+
+/** Times count from the run's t0. */
+export type TimelineEvent =
+  /** A vCPU's guest kernel takes it offline, and online again. */
+  | { readonly kind: "offline"; readonly atNs: Ns; readonly forNs: Ns; readonly vcpu: number }
+  /** The whole host is suspended and resumed. */
+  | { readonly kind: "suspend"; readonly atNs: Ns; readonly forNs: Ns }
+  /** The machine stands still while it is moved to another host, which may lack the feature or have another TSC. */
+  | {
+      readonly kind: "migrate";
+      readonly atNs: Ns;
+      readonly forNs: Ns;
+      readonly stealFeature: boolean;
+      readonly tscKhz: number;
+    };
 
 export type HostKind = "fair" | "linux";
 export type Measure = "out-of-guest" | "wait";

@@ -1,5 +1,6 @@
 import type { AccountingName } from "../guest/build-guest-cpu.js";
 import type { GuestCpu } from "../guest/guest-cpu.js";
+import type { StealStretch } from "../guest/steal-clock.js";
 import type { Ns } from "../shared/units.js";
 import type { ClockFigures, CostFigures, GuestFigures, ReadFigures } from "./result.js";
 
@@ -17,9 +18,7 @@ export interface VcpuReport {
 /** What the guest took from its page, by its own count, for comparison with the host's log. */
 export interface StealReport {
   readonly takenNs: Ns;
-  readonly firstVersion: number;
-  readonly lastVersion: number;
-  readonly rebaselined: boolean;
+  readonly stretches: readonly Readonly<StealStretch>[];
 }
 
 /** What only a driver knows of a vCPU. */
@@ -34,7 +33,7 @@ export function reportOf(guest: GuestCpu, accounting: AccountingName, driver: Dr
   const { time, cpuTime, watchdog, ticks, lostTicks } = guest;
   const { reported, suppressed } = watchdog;
   const { consistent, overlapped, retries, maxRetries, gaveUp, audited, auditedOverlapped, torn } = time.reader;
-  const { takenNs, firstVersion, lastVersion, rebaselined, active: stealEnabled } = time.stealClock;
+  const { takenNs, stretches, active: stealEnabled } = time.stealClock;
   return {
     guest: { accounting, stealEnabled, ...cpuTime, ticks, lostTicks, softlockups: { reported, suppressed } },
     reads: {
@@ -48,7 +47,7 @@ export function reportOf(guest: GuestCpu, accounting: AccountingName, driver: Dr
       auditedOverlapped,
       torn,
     },
-    steal: { takenNs, firstVersion, lastVersion, rebaselined },
+    steal: { takenNs, stretches },
     ...driver,
   };
 }

@@ -1,4 +1,6 @@
+import type { Jitter } from "../shared/jitter.js";
 import { GUEST_PAGE_BYTES, PVCLOCK_ALIGN_BYTES } from "../shared/pvclock-page.js";
+import type { RandomStream } from "../shared/random-stream.js";
 import type { Ns } from "../shared/units.js";
 import { CpuMode, CpuTime } from "./accounting/cpu-time.js";
 import { MainlineAccounting } from "./accounting/mainline.js";
@@ -7,6 +9,7 @@ import { RfcV2Accounting } from "./accounting/rfc-v2.js";
 import type { TickAccounting } from "./accounting/tick-accounting.js";
 import { GuestCpu } from "./guest-cpu.js";
 import { type GuestMachine, GuestTime } from "./guest-time.js";
+import { Hotplug, type HotplugEvent } from "./hotplug.js";
 import { kernelDataBytes } from "./kernel-data.js";
 import { SoftlockupWatchdog, type WatchdogMode } from "./softlockup-watchdog.js";
 import { TickDevice } from "./tick-device.js";
@@ -39,10 +42,22 @@ export interface GuestCpuConfig {
   readonly workload: GuestWorkload;
   /** The guest physical address to register; null for the guest's own choice. */
   readonly gpa: number | null;
+  /** When it is offline. */
+  readonly hotplug: readonly HotplugEvent[];
+  /** How far the lengths of its task's bursts stray, in percent, either way; 0 for not at all. */
+  readonly jitterPercent: number;
 }
 
-/** Boots a guest CPU: assembles it, asks the host for its features and registers its page. */
-export function bootGuestCpu(machine: GuestMachine, config: GuestCpuConfig): GuestCpu {
+/**
+ * Boots a guest CPU: assembles it, asks the host for its features and registers its page.
+ *
+ * @param random where jitter comes from; null without any
+ */
+export function bootGuestCpu(
+  machine: GuestMachine,
+  config: GuestCpuConfig,
+  random: RandomStream | null = null,
+): GuestCpu {
   const time = new GuestTime(machine, config.id);
   const cpuTime = new CpuTime();
   time.register(config.gpa ?? defaultPvclockAddress(machine.cpuCount, config.id), config.accounting !== "none");
@@ -52,7 +67,8 @@ export function bootGuestCpu(machine: GuestMachine, config: GuestCpuConfig): Gue
     accounting: accountingOf(config.accounting, cpuTime, time, config.tickNsec),
     tick: new TickDevice(config.tickNsec),
     watchdog: new SoftlockupWatchdog(config.watchdogMode, config.watchdogThresholdNs, config.watchdogPeriodNs),
-    task: taskOf(config.workload),
+    task: taskOf(config.workload, random === null ? null : { percent: config.jitterPercent, random }),
+    hotplug: new Hotplug(config.hotplug),
   });
 }
 
@@ -73,7 +89,7 @@ function accountingOf(name: AccountingName, cpuTime: CpuTime, time: GuestTime, t
   }
 }
 
-function taskOf(workload: GuestWorkload): Task {
+function taskOf(workload: GuestWorkload, jitter: Jitter | null): Task {
   switch (workload.kind) {
     case "hog":
       return new BusyTask(CpuMode.User, true);
@@ -82,10 +98,10 @@ function taskOf(workload: GuestWorkload): Task {
     case "stuck":
       return new BusyTask(CpuMode.System, false);
     case "mixed":
-      return new MixedTask();
+      return new MixedTask(jitter);
     case "idle":
       return new IdleTask();
     case "duty":
-      return new DutyTask(workload.busyNs, workload.periodNs);
+      return new DutyTask(workload.busyNs, workload.periodNs, jitter);
   }
 }

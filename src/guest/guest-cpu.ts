@@ -1,7 +1,9 @@
+import { ExitReason } from "../shared/kvm-abi.js";
 import type { Ns } from "../shared/units.js";
 import { CpuMode, type CpuTime } from "./accounting/cpu-time.js";
 import type { TickAccounting } from "./accounting/tick-accounting.js";
 import type { GuestTime } from "./guest-time.js";
+import type { Hotplug } from "./hotplug.js";
 import type { SoftlockupWatchdog } from "./softlockup-watchdog.js";
 import type { TickDevice } from "./tick-device.js";
 import type { Task } from "./workload/task.js";
@@ -14,6 +16,7 @@ export interface GuestCpuParts {
   readonly tick: TickDevice;
   readonly watchdog: SoftlockupWatchdog;
   readonly task: Task;
+  readonly hotplug: Hotplug;
 }
 
 /**
@@ -33,8 +36,10 @@ export class GuestCpu {
   readonly #accounting: TickAccounting;
   readonly #tick: TickDevice;
   readonly #task: Task;
+  readonly #hotplug: Hotplug;
   #toldAt: Ns = 0;
   #idle = false;
+  #offline = false;
 
   /** Tick deadlines accounted: taken one by one, or together on idle exit. */
   ticks = 0;
@@ -48,22 +53,30 @@ export class GuestCpu {
     this.#accounting = parts.accounting;
     this.#tick = parts.tick;
     this.#task = parts.task;
+    this.#hotplug = parts.hotplug;
   }
 
-  /** It has nothing to run: gives the pCPU back, and its tick stands still until it is woken. */
-  get wantsHalt(): boolean {
-    return this.#idle;
+  /** It has nothing to run, or went offline: gives the pCPU back, and its tick stands still until it is wanted again. */
+  get wantsOut(): boolean {
+    return this.#idle || this.#offline;
   }
 
-  /** While it wants to halt: when its first timer goes off. */
+  /** Why it leaves its pCPU, when it leaves now. */
+  get exitReason(): ExitReason {
+    if (this.#offline) return ExitReason.Offline;
+    return this.#idle ? ExitReason.Halted : ExitReason.Kicked;
+  }
+
+  /** While it wants out: when its first timer goes off, or when it is to be online again. */
   get wakeAt(): Ns {
-    return Math.min(this.#task.wakeAt, this.watchdog.nextSample);
+    if (this.#offline) return this.#hotplug.onlineAt;
+    return Math.min(this.#task.wakeAt, this.watchdog.nextSample, this.#hotplug.offlineAt);
   }
 
   /** While it runs: it must be told the time no later than this. */
   get nextDeadline(): Ns {
     const taskChange = this.#toldAt + this.#task.remainingNs;
-    return Math.min(this.#tick.nextTick, this.watchdog.nextSample, taskChange);
+    return Math.min(this.#tick.nextTick, this.watchdog.nextSample, taskChange, this.#hotplug.offlineAt);
   }
 
   /**
@@ -71,7 +84,7 @@ export class GuestCpu {
    * and where leaving idle may book that time as something else, which would make the counter go back.
    */
   get idleInProgressFrom(): Ns {
-    return this.#idle && this.#accounting.idleIsFinal ? this.#tick.nextTick : 0;
+    return this.#idle && !this.#offline && this.#accounting.idleIsFinal ? this.#tick.nextTick : 0;
   }
 
   /** The next tick, for a driver that measures what ticks cost. */
@@ -84,14 +97,17 @@ export class GuestCpu {
     this.#tick.start(startNs, tickPhaseNs);
     this.watchdog.start(startNs, this.time.nowNs(startNs), this.time.stealClock.takenNs);
     this.#task.start(startNs);
+    this.#hotplug.start(startNs);
   }
 
   enter(now: Ns): void {
     this.#toldAt = now;
-    if (this.#idle) this.#exitIdle(now);
+    if (this.#offline) this.#comeOnline(now);
+    else if (this.#idle) this.#exitIdle(now);
     else this.#takeTick(this.#task.mode, this.#tick.takeDue(now), now);
     this.#runTimers(now);
     this.#idle = this.#task.halted;
+    if (now >= this.#hotplug.offlineAt) this.#goOffline();
   }
 
   /** @param notRunNs how much of the span since the last told instant a real machine took away unseen */
@@ -102,6 +118,7 @@ export class GuestCpu {
     this.#task.ran(ranNs, now);
     this.#runTimers(now);
     this.#idle = this.#task.halted;
+    if (now >= this.#hotplug.offlineAt) this.#goOffline();
   }
 
   leave(now: Ns): void {
@@ -113,6 +130,7 @@ export class GuestCpu {
    * out of guest would have found at its next entry are lost.
    */
   finish(now: Ns): void {
+    if (this.#offline) return;
     const due = this.#tick.takeDue(now);
     if (this.#idle) {
       this.#accounting.accountIdleExit(due);
@@ -151,5 +169,23 @@ export class GuestCpu {
   #runTimers(now: Ns): void {
     if (!this.watchdog.sampleDue(now)) return;
     if (this.#task.preemptible) this.watchdog.touch(this.time.nowNs(now), this.time.stealClock.takenNs);
+  }
+
+  /** cpu_down: the host must write this CPU's page no more, and nothing here falls due. */
+  #goOffline(): void {
+    this.#offline = true;
+    this.time.unregister();
+    this.#tick.stop();
+    this.watchdog.stop();
+  }
+
+  /** cpu_up: registers the page again, whose steal is a new baseline. Deadlines that passed meanwhile were nobody's. */
+  #comeOnline(now: Ns): void {
+    this.#offline = false;
+    this.#hotplug.cameOnline();
+    this.time.registerAgain();
+    this.#tick.resume(now);
+    this.watchdog.start(now, this.time.nowNs(now), this.time.stealClock.takenNs);
+    this.#task.woken(now);
   }
 }

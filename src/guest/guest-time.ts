@@ -2,7 +2,7 @@ import type { AuditRing } from "../shared/audit-ring.js";
 import type { Clock } from "../shared/clock.js";
 import { type Hypercalls, MSR_ENABLE_BIT, MSR_KVM_SYSTEM_TIME_NEW } from "../shared/kvm-abi.js";
 import { PAGE_WORDS, PAGE_WORDS_NS } from "../shared/pvclock-page.js";
-import type { TscFrequency } from "../shared/tsc.js";
+import type { Tsc } from "../shared/tsc.js";
 import { U64 } from "../shared/u64.js";
 import type { Ns } from "../shared/units.js";
 import { discoverFeatures, type KvmFeatures } from "./features.js";
@@ -18,7 +18,7 @@ export interface GuestMachine {
   readonly ram: Int32Array;
   readonly cpuCount: number;
   readonly clock: Clock;
-  readonly tscFrequency: TscFrequency;
+  readonly tsc: Tsc;
   readonly hypercalls: Hypercalls;
   /** Where the updates of a CPU's page can be audited. */
   auditOf(cpu: number): AuditRing | null;
@@ -36,6 +36,8 @@ export class GuestTime {
   readonly #cpu: number;
   readonly #locations: (PageLocation | undefined)[] = [];
   #page: PageLocation | null = null;
+  #gpa = 0;
+  #accountSteal = false;
   #nextRemote: number;
 
   /** Boots as far as CPUID: what the host offers decides how wide the page is. */
@@ -46,7 +48,7 @@ export class GuestTime {
     this.#features = discoverFeatures(machine.hypercalls);
     this.reader = new PageReader(machine.ram, this.#features.stealNs ? PAGE_WORDS_NS : PAGE_WORDS);
     this.stealClock = new StealClock(this.reader, this.#features.stealNs);
-    const tsc = new TscRegister(machine.clock, machine.tscFrequency);
+    const tsc = new TscRegister(machine.clock, machine.tsc);
     this.kvmclock = new Kvmclock(this.reader, tsc, new LastValue(machine.ram, LAST_VALUE_WORD));
   }
 
@@ -59,6 +61,8 @@ export class GuestTime {
    * without steal, on the clock it has without a hypervisor's help.
    */
   register(gpa: number, accountSteal: boolean): void {
+    this.#gpa = gpa;
+    this.#accountSteal = accountSteal;
     if (!this.#features.clocksource) return;
     const value = new U64().setNumber(gpa);
     value.low = (value.low | MSR_ENABLE_BIT) >>> 0;
@@ -66,6 +70,11 @@ export class GuestTime {
     this.#page = { base: gpa >>> 2, audit: this.#machine.auditOf(this.#cpu) };
     publishPvclockAddress(this.#machine.ram, this.#cpu, gpa);
     if (accountSteal && (this.#features.stealMs || this.#features.stealNs)) this.stealClock.enable(this.#page);
+  }
+
+  /** The CPU is online again: kvm_cpu_online. */
+  registerAgain(): void {
+    this.register(this.#gpa, this.#accountSteal);
   }
 
   /** Before the CPU goes offline: the host must not write to memory that the guest may reuse. */

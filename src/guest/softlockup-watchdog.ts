@@ -37,6 +37,11 @@ export class SoftlockupWatchdog {
     this.touch(now, stolenNs);
   }
 
+  /** The CPU goes offline, and its watchdog task with it. */
+  stop(): void {
+    this.nextSample = Number.POSITIVE_INFINITY;
+  }
+
   /** The sample timer went off. @returns whether it had */
   sampleDue(timerNow: Ns): boolean {
     if (timerNow < this.nextSample) return false;

@@ -11,6 +11,13 @@ import { U64 } from "../shared/u64.js";
 import { NS_PER_MS, type Ns } from "../shared/units.js";
 import type { PageLocation, PageReader } from "./page-reader.js";
 
+/** What was taken without a break, from the version of the baseline to that of the last read that carried the flag. */
+export interface StealStretch {
+  readonly firstVersion: number;
+  lastVersion: number;
+  takenNs: Ns;
+}
+
 /**
  * How much of its time the host took, as the page says it: the RFC's patch 5. Hands out differences; their sum is what
  * the accounting and the watchdog work with.
@@ -29,11 +36,9 @@ export class StealClock {
   active = false;
   /** All that takeNs ever handed out. */
   takenNs: Ns = 0;
-  /** The versions of the baseline and of the last read that carried the flag, for whoever keeps a log of the page. */
-  firstVersion = 0;
-  lastVersion = 0;
-  /** Differences were dropped between the two, because the flag was away. */
-  rebaselined = false;
+  /** One for each baseline: what was stolen between two of them is nobody's. For whoever keeps a log of the page. */
+  readonly stretches: StealStretch[] = [];
+  #stretch: StealStretch = { firstVersion: 0, lastVersion: 0, takenNs: 0 };
 
   /** @param nanoseconds whether to use the 64-bit extension instead of the RFC's 32-bit ms */
   constructor(reader: PageReader, nanoseconds: boolean) {
@@ -71,14 +76,15 @@ export class StealClock {
   #advance(version: number): Ns {
     const takenNs = this.active ? this.#differenceNs() : this.#baseline(version);
     this.#last.copy(this.#value);
-    this.lastVersion = version;
+    this.#stretch.lastVersion = version;
+    this.#stretch.takenNs += takenNs;
     this.takenNs += takenNs;
     return takenNs;
   }
 
   #baseline(version: number): Ns {
-    if (this.lastVersion === 0) this.firstVersion = version;
-    else this.rebaselined = true;
+    this.#stretch = { firstVersion: version, lastVersion: version, takenNs: 0 };
+    this.stretches.push(this.#stretch);
     this.active = true;
     return 0;
   }

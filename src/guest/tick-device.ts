@@ -9,6 +9,8 @@ export class TickDevice {
   /** The next deadline; Infinity until started. */
   nextTick: Ns = Number.POSITIVE_INFINITY;
 
+  #stoppedAt: Ns = 0;
+
   constructor(tickNsec: Ns) {
     this.tickNsec = tickNsec;
   }
@@ -16,6 +18,18 @@ export class TickDevice {
   /** Starts the grid: its first deadline is the first of start + phase + n ticks that is after start. */
   start(startNs: Ns, phaseNs: Ns): void {
     this.nextTick = startNs + (phaseNs > 0 ? phaseNs : this.tickNsec);
+  }
+
+  /** The CPU goes offline: no deadline until it is resumed. */
+  stop(): void {
+    this.#stoppedAt = this.nextTick;
+    this.nextTick = Number.POSITIVE_INFINITY;
+  }
+
+  /** The CPU is online again: goes on with the first deadline of the old grid that has not passed. */
+  resume(now: Ns): void {
+    this.nextTick = this.#stoppedAt;
+    this.takeDue(now);
   }
 
   /** Deadlines that have passed by now; moves on to the first that has not. */

@@ -1,19 +1,19 @@
 import type { Clock } from "../shared/clock.js";
-import type { TscFrequency } from "../shared/tsc.js";
+import type { Tsc } from "../shared/tsc.js";
 import type { U64 } from "../shared/u64.js";
 
 /** The vCPU's time stamp counter: RDTSC over the run's clock. */
 export class TscRegister {
   readonly #clock: Clock;
-  readonly #frequency: TscFrequency;
+  readonly #tsc: Tsc;
 
-  constructor(clock: Clock, frequency: TscFrequency) {
+  constructor(clock: Clock, tsc: Tsc) {
     this.#clock = clock;
-    this.#frequency = frequency;
+    this.#tsc = tsc;
   }
 
   /** RDTSC. @param out the cycles counted so far */
   read(out: U64): U64 {
-    return this.#frequency.cyclesAt(this.#clock.nowNs(), out);
+    return this.#tsc.cyclesAt(this.#clock.nowNs(), out);
   }
 }

@@ -8,7 +8,7 @@ import type { Host } from "./host.js";
 import { HostTask } from "./host-task.js";
 import { KvmPlatform } from "./kvm-platform.js";
 import { Ledger } from "./ledger.js";
-import { type PageObserver, type PublisherConfig, PvclockPublisher } from "./pvclock-publisher.js";
+import { type HostObserver, type PublisherConfig, PvclockPublisher } from "./pvclock-publisher.js";
 import { SchedEntity } from "./sched-entity.js";
 import { OutState, type SchedNotifier } from "./sched-notifier.js";
 
@@ -27,7 +27,21 @@ export interface FairHostConfig {
   readonly publish: Omit<PublisherConfig, "measuredNs">;
   readonly vcpus: readonly SchedParameters[];
   readonly tasks: readonly (SchedParameters & { readonly duty: { busyNs: Ns; periodNs: Ns } | null })[];
+  /** Suspensions of the whole machine, in order, none before the one in front of it is over. */
+  readonly suspensions: readonly Suspension[];
 }
+
+/** The whole machine stands still for a while: the host was suspended, or the machine is being moved to another host. */
+export interface Suspension {
+  /** From the run's t0. */
+  readonly atNs: Ns;
+  readonly forNs: Ns;
+  /** The host on which it goes on, when it is another one. */
+  readonly moveTo: { readonly offersSteal: boolean; readonly tscKhz: number } | null;
+}
+
+/** Why a vCPU is off its pCPU and wants none. */
+const Blocked = { Not: 0, Halted: 1, Offline: 2 } as const;
 
 /** The emulated host: its own scheduler over emulated pCPUs, a ledger, and a page for each vCPU that registers one. */
 export class FairHost implements Host, SchedDecisions {
@@ -39,24 +53,31 @@ export class FairHost implements Host, SchedDecisions {
   readonly #notifiers: readonly SchedNotifier[];
   readonly #entities: readonly SchedEntity[];
   readonly #scheduler: FairScheduler;
-  /** Slots: pCPUs, then timers of vCPUs and host tasks, then the balancer, then the refresh of running vCPUs. */
+  /** Slots: pCPUs, timers of vCPUs and host tasks, the balancer, the refresh of running vCPUs, the next suspension. */
   readonly #deadlines: DeadlineHeap;
   readonly #balanceSlot: number;
   readonly #refreshSlot: number;
+  readonly #suspensionSlot: number;
   readonly #pendingInterrupt: Uint8Array;
-  readonly #halted: Uint8Array;
+  readonly #blocked: Uint8Array;
   #running = 0;
+  #beganAt: Ns = 0;
+  #suspensionsBegun = 0;
+  /** The suspension that is going on, and when it is over. */
+  #suspension: Suspension | null = null;
+  #resumeAt: Ns = NEVER;
 
-  /** @param notifiers called after the ledger and before the publisher @param observer hears of every page write */
-  constructor(ram: Int32Array, config: FairHostConfig, notifiers: readonly SchedNotifier[], observer: PageObserver) {
+  /** @param observers hear of every change after the ledger and before the publisher, and of every page write */
+  constructor(ram: Int32Array, config: FairHostConfig, observers: readonly HostObserver[]) {
     const vcpuCount = config.vcpus.length;
     this.#config = config;
     this.#entities = entitiesOf(config);
     this.#balanceSlot = config.pcpus + this.#entities.length;
     this.#refreshSlot = this.#balanceSlot + 1;
-    this.#deadlines = new DeadlineHeap(this.#refreshSlot + 1);
+    this.#suspensionSlot = this.#refreshSlot + 1;
+    this.#deadlines = new DeadlineHeap(this.#suspensionSlot + 1);
     this.#pendingInterrupt = new Uint8Array(vcpuCount);
-    this.#halted = new Uint8Array(vcpuCount);
+    this.#blocked = new Uint8Array(vcpuCount);
     this.commands = new CommandRing(vcpuCount);
     this.ledger = new Ledger(vcpuCount);
     const { vcpus } = this.ledger;
@@ -64,15 +85,16 @@ export class FairHost implements Host, SchedDecisions {
       config.measure === "wait"
         ? (vcpu: number): Ns => vcpus[vcpu].waitNs
         : (vcpu: number): Ns => vcpus[vcpu].outOfGuestNs;
-    this.publisher = new PvclockPublisher(ram, vcpuCount, { ...config.publish, measuredNs }, observer);
-    const { offersSteal, nanoseconds } = config.publish;
-    this.platform = new KvmPlatform(ram.byteLength, offersSteal, nanoseconds, this.publisher);
-    this.#notifiers = [this.ledger, ...notifiers, this.publisher];
+    this.publisher = new PvclockPublisher(ram, vcpuCount, { ...config.publish, measuredNs }, observers);
+    this.platform = new KvmPlatform(ram.byteLength, this.publisher);
+    this.#notifiers = [this.ledger, ...observers, this.publisher];
     this.#scheduler = new FairScheduler(config.pcpus, config.sliceNs, this.#entities, this.#deadlines, this);
   }
 
   get nextDeadline(): Ns {
-    return this.#deadlines.earliest;
+    if (this.#suspension === null) return this.#deadlines.earliest;
+    // Whoever was kicked has to be back first.
+    return this.#running > 0 ? NEVER : this.#resumeAt;
   }
 
   get quiescent(): boolean {
@@ -80,7 +102,9 @@ export class FairHost implements Host, SchedDecisions {
   }
 
   begin(now: Ns): void {
+    this.#beganAt = now;
     this.ledger.begin(now);
+    this.#setNextSuspension();
     if (this.#config.pcpus > 1)
       this.#deadlines.set(this.#balanceSlot, now + FIRST_BALANCE_SLICES * this.#config.sliceNs);
     if (this.#config.refreshNs !== null) this.#deadlines.set(this.#refreshSlot, now + this.#config.refreshNs);
@@ -91,7 +115,12 @@ export class FairHost implements Host, SchedDecisions {
   }
 
   advance(now: Ns): void {
-    while (this.#deadlines.earliest <= now) this.#deadlineDue(this.#deadlines.earliestSlot, now);
+    while (this.nextDeadline <= now) this.serveEarliest(now);
+  }
+
+  serveEarliest(now: Ns): void {
+    if (this.#suspension === null) this.#deadlineDue(this.#deadlines.earliestSlot, now);
+    else this.#resume(this.#suspension, now);
   }
 
   exited(vcpu: number, reason: ExitReason, wakeAt: Ns, now: Ns): void {
@@ -99,33 +128,28 @@ export class FairHost implements Host, SchedDecisions {
     this.#running--;
     switch (reason) {
       case ExitReason.Kicked:
-        this.#schedOut(vcpu, OutState.Wait, now);
+        this.#schedOut(vcpu, this.#suspension === null ? OutState.Wait : OutState.Offline, now);
         this.#scheduler.yielded(entity, now);
         return;
       case ExitReason.Halted:
         this.#schedOut(vcpu, OutState.Halt, now);
-        this.#halted[vcpu] = 1;
+        this.#blocked[vcpu] = Blocked.Halted;
         this.#deadlines.set(this.#timerSlot(vcpu), wakeAt);
         this.#scheduler.blocked(entity, now);
         if (this.#pendingInterrupt[vcpu] !== 0) this.interrupt(vcpu, now);
         return;
       case ExitReason.Offline:
         this.#schedOut(vcpu, OutState.Offline, now);
+        this.#blocked[vcpu] = Blocked.Offline;
+        this.#deadlines.set(this.#timerSlot(vcpu), wakeAt);
         this.#scheduler.blocked(entity, now);
         return;
     }
   }
 
   interrupt(vcpu: number, now: Ns): void {
-    if (this.#halted[vcpu] === 0) {
-      this.#pendingInterrupt[vcpu] = 1;
-      return;
-    }
-    this.#pendingInterrupt[vcpu] = 0;
-    this.#halted[vcpu] = 0;
-    this.#deadlines.clear(this.#timerSlot(vcpu));
-    for (const notifier of this.#notifiers) notifier.woken(vcpu, now);
-    this.#scheduler.wake(this.#entities[vcpu], now);
+    if (this.#blocked[vcpu] === Blocked.Halted && this.#suspension === null) this.#unblock(vcpu, now);
+    else this.#pendingInterrupt[vcpu] = 1;
   }
 
   cpuid(leaf: number, out: CpuidRegisters): void {
@@ -138,7 +162,8 @@ export class FairHost implements Host, SchedDecisions {
 
   stop(now: Ns): void {
     this.#scheduler.stop(now);
-    for (let slot = 0; slot <= this.#refreshSlot; slot++) this.#deadlines.clear(slot);
+    this.#resumeAt = NEVER;
+    for (let slot = 0; slot <= this.#suspensionSlot; slot++) this.#deadlines.clear(slot);
   }
 
   schedIn(entity: SchedEntity, pcpu: number, now: Ns): void {
@@ -172,6 +197,8 @@ export class FairHost implements Host, SchedDecisions {
       this.#scheduler.balance(now);
     } else if (slot === this.#refreshSlot) {
       this.#refresh(now);
+    } else if (slot === this.#suspensionSlot) {
+      this.#suspend(this.#config.suspensions[this.#suspensionsBegun++], now);
     } else {
       this.#timerExpired(slot - this.#config.pcpus, now);
     }
@@ -187,10 +214,59 @@ export class FairHost implements Host, SchedDecisions {
     const entity = this.#entities[entityId];
     this.#deadlines.clear(this.#timerSlot(entityId));
     if (entity.task === null) {
-      this.interrupt(entityId, now);
+      this.#unblock(entityId, now);
     } else {
       entity.task.woken(now);
       this.#scheduler.wake(entity, now);
+    }
+  }
+
+  /** A vCPU wants a pCPU again: an interrupt came for it, or another CPU of its guest brought it online. */
+  #unblock(vcpu: number, now: Ns): void {
+    this.#pendingInterrupt[vcpu] = 0;
+    this.#blocked[vcpu] = Blocked.Not;
+    this.#deadlines.clear(this.#timerSlot(vcpu));
+    for (const notifier of this.#notifiers) notifier.woken(vcpu, now);
+    this.#scheduler.wake(this.#entities[vcpu], now);
+  }
+
+  #setNextSuspension(): void {
+    const next = this.#config.suspensions.at(this.#suspensionsBegun);
+    if (next !== undefined) this.#deadlines.set(this.#suspensionSlot, this.#beganAt + next.atNs);
+  }
+
+  /** Everything stops where it is. Who waited or ran is out until the end; who halted had asked to be out. */
+  #suspend(suspension: Suspension, now: Ns): void {
+    this.#suspension = suspension;
+    this.#resumeAt = now + suspension.forNs;
+    this.#deadlines.clear(this.#suspensionSlot);
+    for (const { id, task, heapIndex } of this.#entities) {
+      if (task !== null || heapIndex < 0) continue;
+      for (const notifier of this.#notifiers) notifier.suspended(id, now);
+    }
+    this.#scheduler.freeze(now);
+  }
+
+  /**
+   * Everything goes on. The guest is told that it was stopped, so that its watchdog takes no notice; timers that fell due
+   * meanwhile go off after this.
+   */
+  #resume({ moveTo }: Suspension, now: Ns): void {
+    this.#suspension = null;
+    if (moveTo !== null) {
+      this.#config.publish.tsc.changeFrequency(moveTo.tscKhz, now);
+      this.publisher.moveTo(moveTo.offersSteal, now);
+    }
+    this.#setNextSuspension();
+    for (const { id, task, heapIndex } of this.#entities) {
+      if (task !== null) continue;
+      this.publisher.guestStopped(id);
+      if (heapIndex < 0) continue;
+      for (const notifier of this.#notifiers) notifier.woken(id, now);
+    }
+    this.#scheduler.thaw(now);
+    for (let vcpu = 0; vcpu < this.#blocked.length; vcpu++) {
+      if (this.#pendingInterrupt[vcpu] !== 0) this.interrupt(vcpu, now);
     }
   }
 

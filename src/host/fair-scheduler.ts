@@ -73,6 +73,8 @@ export class FairScheduler {
     }
   }
 
+  freeze(_now: Ns): void {}
+  thaw(_now: Ns): void {}
   /** An entity became runnable: place it, and let it preempt if it is far enough behind. */
   wake(entity: SchedEntity, now: Ns): void {
     const pcpu = this.#selectPcpu(entity);

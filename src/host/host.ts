@@ -21,7 +21,7 @@ export interface Host {
   begin(now: Ns): void;
   /** Time has passed: deals with every deadline up to now. */
   advance(now: Ns): void;
-  /** A granted vCPU came back. @param wakeAt with Halted: when its timer goes off */
+  /** A granted vCPU came back. @param wakeAt with Halted: when its timer goes off; with Offline: when it is wanted again */
   exited(vcpu: number, reason: ExitReason, wakeAt: Ns, now: Ns): void;
   /** An interrupt for a vCPU: wakes it from HLT. One that comes before the HLT is not lost. */
   interrupt(vcpu: number, now: Ns): void;

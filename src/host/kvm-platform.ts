@@ -18,14 +18,11 @@ const RESERVED_BIT = 2;
 
 /** What a guest sees of its hypervisor besides time: CPUID leaves, and the MSR that registers its page. */
 export class KvmPlatform {
-  readonly #features: number;
   readonly #ramBytes: number;
   readonly #publisher: PvclockPublisher;
   readonly #refusals: (string | undefined)[] = [];
 
-  constructor(ramBytes: number, offersSteal: boolean, nanoseconds: boolean, publisher: PvclockPublisher) {
-    const steal = offersSteal ? (1 << KVM_FEATURE_STEAL_MS) | (nanoseconds ? 1 << KVM_FEATURE_STEAL_NS : 0) : 0;
-    this.#features = (1 << KVM_FEATURE_CLOCKSOURCE2) | steal;
+  constructor(ramBytes: number, publisher: PvclockPublisher) {
     this.#ramBytes = ramBytes;
     this.#publisher = publisher;
   }
@@ -37,7 +34,7 @@ export class KvmPlatform {
         out.set(KVM_CPUID_FEATURES, ...KVM_SIGNATURE);
         return;
       case KVM_CPUID_FEATURES:
-        out.set(this.#features, 0, 0, 0);
+        out.set(this.#features(), 0, 0, 0);
         return;
       default:
         out.set(0, 0, 0, 0);
@@ -57,6 +54,12 @@ export class KvmPlatform {
   /** Why the vCPU's last MSR write was refused, or null. */
   refusalOf(vcpu: number): string | null {
     return this.#refusals[vcpu] ?? null;
+  }
+
+  #features(): number {
+    const { offersSteal, hasStealNs } = this.#publisher;
+    const steal = (offersSteal ? 1 << KVM_FEATURE_STEAL_MS : 0) | (hasStealNs ? 1 << KVM_FEATURE_STEAL_NS : 0);
+    return (1 << KVM_FEATURE_CLOCKSOURCE2) | steal;
   }
 
   #judge(index: number, value: U64): string | null {

@@ -88,6 +88,10 @@ export class Ledger implements SchedNotifier {
     this.vcpus[vcpu].changeTo(LedgerState.Wait, now);
   }
 
+  suspended(vcpu: number, now: Ns): void {
+    this.vcpus[vcpu].changeTo(LedgerState.Offline, now);
+  }
+
   schedIn(vcpu: number, pcpu: number, now: Ns): void {
     this.vcpus[vcpu].enterOn(pcpu, now);
   }

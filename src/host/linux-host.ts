@@ -6,7 +6,7 @@ import { CommandRing, HostCommand } from "./command-ring.js";
 import type { Host } from "./host.js";
 import { KvmPlatform } from "./kvm-platform.js";
 import { Ledger } from "./ledger.js";
-import { type PageObserver, type PublisherConfig, PvclockPublisher } from "./pvclock-publisher.js";
+import { type HostObserver, type PublisherConfig, PvclockPublisher } from "./pvclock-publisher.js";
 import { OutState, type SchedNotifier } from "./sched-notifier.js";
 
 export interface LinuxHostConfig {
@@ -35,7 +35,7 @@ export class LinuxHost implements Host {
   #running = 0;
   #stopping = false;
 
-  constructor(ram: Int32Array, config: LinuxHostConfig, notifiers: readonly SchedNotifier[], observer: PageObserver) {
+  constructor(ram: Int32Array, config: LinuxHostConfig, observers: readonly HostObserver[]) {
     this.#vcpuCount = config.vcpuCount;
     this.#timers = new DeadlineHeap(config.vcpuCount);
     this.#pendingInterrupt = new Uint8Array(config.vcpuCount);
@@ -44,10 +44,9 @@ export class LinuxHost implements Host {
     this.ledger = new Ledger(config.vcpuCount);
     const measuredNs = (vcpu: number): Ns => this.ledger.vcpus[vcpu].waitNs;
     const publish: PublisherConfig = { ...config.publish, policy: "entry", measuredNs };
-    this.publisher = new PvclockPublisher(ram, config.vcpuCount, publish, observer);
-    const { offersSteal, nanoseconds } = config.publish;
-    this.platform = new KvmPlatform(ram.byteLength, offersSteal, nanoseconds, this.publisher);
-    this.#notifiers = [this.ledger, ...notifiers, this.publisher];
+    this.publisher = new PvclockPublisher(ram, config.vcpuCount, publish, observers);
+    this.platform = new KvmPlatform(ram.byteLength, this.publisher);
+    this.#notifiers = [this.ledger, ...observers, this.publisher];
   }
 
   get nextDeadline(): Ns {

@@ -14,6 +14,8 @@ export interface SchedNotifier {
   schedOut(vcpu: number, state: OutState, now: Ns): void;
   /** A halted or offline vCPU became runnable: from here on it waits. */
   woken(vcpu: number, now: Ns): void;
+  /** A vCPU that waits for a pCPU is out because its host is suspended now: OutState.Offline, until it is woken. */
+  suspended(vcpu: number, now: Ns): void;
   /** The vCPU got a pCPU; it has not run there yet. */
   schedIn(vcpu: number, pcpu: number, now: Ns): void;
 }

@@ -1,3 +1,4 @@
+import { burstNs, type Jitter } from "./jitter.js";
 import type { Ns } from "./units.js";
 
 /**
@@ -8,6 +9,7 @@ import type { Ns } from "./units.js";
 export class DutyCycle {
   readonly #busyNs: Ns;
   readonly #periodNs: Ns;
+  readonly #jitter: Jitter | null;
   #startedAt: Ns = 0;
 
   halted = false;
@@ -16,10 +18,11 @@ export class DutyCycle {
   /** While not halted: CPU time until it halts. */
   remainingNs: Ns;
 
-  constructor(busyNs: Ns, periodNs: Ns) {
+  constructor(busyNs: Ns, periodNs: Ns, jitter: Jitter | null = null) {
     this.#busyNs = busyNs;
     this.#periodNs = periodNs;
-    this.remainingNs = busyNs;
+    this.#jitter = jitter;
+    this.remainingNs = burstNs(busyNs, jitter);
   }
 
   start(now: Ns): void {
@@ -39,6 +42,6 @@ export class DutyCycle {
     if (!this.halted || now < this.wakeAt) return;
     this.halted = false;
     this.wakeAt = Number.POSITIVE_INFINITY;
-    this.remainingNs = this.#busyNs;
+    this.remainingNs = burstNs(this.#busyNs, this.#jitter);
   }
 }

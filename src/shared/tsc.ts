@@ -37,7 +37,7 @@ export function pvclockScaleDelta(delta: U64, tscToSystemMul: number, tscShift: 
   return delta.multiplyHigh(tscToSystemMul);
 }
 
-/** An emulated time stamp counter: a frequency over the run's clock. */
+/** A frequency, and what a counter that runs at it counts. */
 export class TscFrequency {
   readonly tscKhz: number;
   readonly rate: TscRate;
@@ -60,5 +60,39 @@ export class TscFrequency {
     const upper = Math.floor(wholeMs / 4_294_967_296);
     if (upper !== 0) out.add(this.#scratch.set(upper * this.tscKhz, 0));
     return out;
+  }
+}
+
+/**
+ * An emulated time stamp counter: counts from 0 at the run's origin. When its machine is moved to a processor of another
+ * frequency, it goes on from where it stood.
+ */
+export class Tsc {
+  #frequency: TscFrequency;
+  #changedAt: Ns = 0;
+  readonly #cyclesAtChange = new U64();
+  readonly #scratch = new U64();
+
+  /** @param tscKhz an integer, 100,000 to 10,000,000 */
+  constructor(tscKhz: number) {
+    this.#frequency = new TscFrequency(tscKhz);
+  }
+
+  get rate(): TscRate {
+    return this.#frequency.rate;
+  }
+
+  /** Cycles counted by an instant, not before the last change of frequency. Written to out. */
+  cyclesAt(nowNs: Ns, out: U64): U64 {
+    if (this.#changedAt === 0) return this.#frequency.cyclesAt(nowNs, out);
+    return this.#frequency.cyclesAt(nowNs - this.#changedAt, out).add(this.#cyclesAtChange);
+  }
+
+  /** From here on it counts at another frequency. */
+  changeFrequency(tscKhz: number, nowNs: Ns): void {
+    this.cyclesAt(nowNs, this.#scratch);
+    this.#cyclesAtChange.copy(this.#scratch);
+    this.#changedAt = nowNs;
+    this.#frequency = new TscFrequency(tscKhz);
   }
 }

@@ -13,7 +13,11 @@ class VcpuWitness {
   haltNs: Ns = 0;
   offlineNs: Ns = 0;
   pcpu = -1;
-  readonly log = new StealLog();
+  readonly log: StealLog;
+
+  constructor(log: StealLog) {
+    this.log = log;
+  }
 
   book(now: Ns): void {
     const spanNs = now - this.sinceNs;
@@ -25,6 +29,18 @@ class VcpuWitness {
   }
 }
 
+/** What a checker must know of the run. */
+export interface RunCheckerConfig {
+  readonly vcpuCount: number;
+  /** The measure is out-of-guest: halted time is published too. */
+  readonly countsHalt: boolean;
+  /** A pCPU belongs to one vCPU at a time (not so on the linux host). */
+  readonly exclusivePcpus: boolean;
+  readonly stealAtStartNs: Ns;
+  /** The host that the run begins on offers steal time. */
+  readonly offersSteal: boolean;
+}
+
 /**
  * Stands beside the host and keeps figures of its own, from what the notifiers and the publisher say happened: a second
  * bookkeeping, against which ledger, pages and guests are held at the end. Hangs on the sched notifiers between the
@@ -33,21 +49,18 @@ class VcpuWitness {
 export class RunChecker implements SchedNotifier, PageObserver {
   readonly witnesses: readonly VcpuWitness[];
   readonly #ram: Int32Array;
-  readonly #countsHalt: boolean;
-  readonly #exclusivePcpus: boolean;
+  readonly #config: RunCheckerConfig;
+  #offersSteal: boolean;
   readonly #occupants = new Map<number, number>();
   /** What was seen to be wrong while it happened. */
   readonly violations: string[] = [];
 
-  /**
-   * @param countsHalt the measure is out-of-guest: halted time is published too
-   * @param exclusivePcpus a pCPU belongs to one vCPU at a time (not so on the linux host)
-   */
-  constructor(ram: Int32Array, vcpuCount: number, countsHalt: boolean, exclusivePcpus: boolean) {
+  constructor(ram: Int32Array, config: RunCheckerConfig) {
+    const { vcpuCount, stealAtStartNs, offersSteal } = config;
     this.#ram = ram;
-    this.#countsHalt = countsHalt;
-    this.#exclusivePcpus = exclusivePcpus;
-    this.witnesses = Array.from({ length: vcpuCount }, () => new VcpuWitness());
+    this.#config = config;
+    this.#offersSteal = offersSteal;
+    this.witnesses = Array.from({ length: vcpuCount }, () => new VcpuWitness(new StealLog(stealAtStartNs, vcpuCount)));
   }
 
   begin(now: Ns): void {
@@ -70,13 +83,22 @@ export class RunChecker implements SchedNotifier, PageObserver {
     witness.state = OutState.Wait;
   }
 
+  suspended(vcpu: number, now: Ns): void {
+    const witness = this.witnesses[vcpu];
+    if (witness.inGuest || witness.state !== OutState.Wait) this.#violation(`vCPU ${vcpu} was suspended in no wait`);
+    witness.book(now);
+    witness.state = OutState.Offline;
+  }
+
   schedIn(vcpu: number, pcpu: number, now: Ns): void {
     const witness = this.witnesses[vcpu];
     const occupant = this.#occupants.get(pcpu);
-    if (this.#exclusivePcpus && occupant !== undefined) {
+    if (this.#config.exclusivePcpus && occupant !== undefined) {
       this.#violation(`vCPU ${vcpu} was granted pCPU ${pcpu} while vCPU ${occupant} had it`);
     }
     if (witness.inGuest) this.#violation(`vCPU ${vcpu} was granted a second pCPU`);
+    else if (witness.state !== OutState.Wait)
+      this.#violation(`vCPU ${vcpu} was granted a pCPU that it did not wait for`);
     witness.book(now);
     witness.inGuest = true;
     witness.pcpu = pcpu;
@@ -103,7 +125,11 @@ export class RunChecker implements SchedNotifier, PageObserver {
   }
 
   published(vcpu: number, version: number): void {
-    this.witnesses[vcpu].log.add(version, this.#publishableNs(vcpu));
+    this.witnesses[vcpu].log.add(version, this.#publishableNs(vcpu), this.#offersSteal);
+  }
+
+  moved(offersSteal: boolean): void {
+    this.#offersSteal = offersSteal;
   }
 
   close(now: Ns): void {
@@ -113,7 +139,7 @@ export class RunChecker implements SchedNotifier, PageObserver {
   /** What should be published at this instant, by the checker's own figures. */
   #publishableNs(vcpu: number): Ns {
     const { waitNs, haltNs, offlineNs } = this.witnesses[vcpu];
-    return this.#countsHalt ? waitNs + haltNs + offlineNs : waitNs;
+    return this.#config.countsHalt ? waitNs + haltNs + offlineNs : waitNs;
   }
 
   #violation(what: string): void {

@@ -1,7 +1,10 @@
 import type { Ns } from "../../shared/units.js";
 
 /** Changes that are kept. A guest that accepted a version reads again within a tick or a halt, long before this many. */
-const KEPT_CHANGES = 8_192;
+const MAX_KEPT_CHANGES = 8_192;
+const MIN_KEPT_CHANGES = 64;
+/** Of a large machine, the pages share this many. */
+const KEPT_CHANGES_IN_ALL = 4_194_304;
 
 /**
  * What the host should have written to one vCPU's page: for each version the steal, by the checker's figures. Only changes are
@@ -10,6 +13,8 @@ const KEPT_CHANGES = 8_192;
 export class StealLog {
   readonly #versions: number[] = [];
   readonly #stealNs: Ns[] = [];
+  readonly #stealAtStartNs: Ns;
+  readonly #kept: number;
   #changes = 0;
   #baselineNs: Ns = 0;
   #everStarted = false;
@@ -23,24 +28,39 @@ export class StealLog {
   updates = 0;
   lastVersion = 0;
   lastStealNs: Ns = 0;
+  /** The host that wrote the last update offers steal time: its field is no padding. */
+  lastOffered = false;
+
+  /** @param stealAtStartNs what the page counts from @param logs how many of these there are */
+  constructor(stealAtStartNs: Ns, logs: number) {
+    this.#stealAtStartNs = stealAtStartNs;
+    this.lastStealNs = stealAtStartNs;
+    this.#kept = Math.max(MIN_KEPT_CHANGES, Math.min(MAX_KEPT_CHANGES, Math.floor(KEPT_CHANGES_IN_ALL / logs)));
+  }
+
+  /** What was published since the first registration. */
+  get publishedNs(): Ns {
+    return this.lastStealNs - this.#stealAtStartNs;
+  }
 
   /** A page is registered. @param publishableNs the measure at that instant: steal counts from the first one on */
   start(base: number, foundVersion: number, publishableNs: Ns): void {
-    if (!this.#everStarted) this.#baselineNs = publishableNs;
+    if (!this.#everStarted) this.#baselineNs = publishableNs - this.#stealAtStartNs;
     this.#everStarted = true;
     this.base = base;
     this.firstFoundVersion = foundVersion;
     this.updates = 0;
   }
 
-  add(version: number, publishableNs: Ns): void {
+  add(version: number, publishableNs: Ns, offered: boolean): void {
+    this.lastOffered = offered;
     const stealNs = publishableNs - this.#baselineNs;
     if (this.updates === 0) {
       this.#firstVersion = version;
       this.#firstStealNs = stealNs;
     }
     if (this.updates === 0 || stealNs !== this.lastStealNs) {
-      const slot = this.#changes % KEPT_CHANGES;
+      const slot = this.#changes % this.#kept;
       this.#versions[slot] = version;
       this.#stealNs[slot] = stealNs;
       this.#changes++;
@@ -52,9 +72,9 @@ export class StealLog {
 
   /** The steal of the update with this version, or null when it is no longer kept. */
   stealAt(version: number): Ns | null {
-    const oldest = Math.max(0, this.#changes - KEPT_CHANGES);
+    const oldest = Math.max(0, this.#changes - this.#kept);
     for (let change = this.#changes - 1; change >= oldest; change--) {
-      const slot = change % KEPT_CHANGES;
+      const slot = change % this.#kept;
       // By distance, not by size: versions wrap.
       if (((version - this.#versions[slot]) | 0) >= 0) return this.#stealNs[slot];
     }

@@ -2,6 +2,7 @@ import type { CpuTime } from "../../guest/accounting/cpu-time.js";
 import { storeWords, U64 } from "../../shared/u64.js";
 import type { Ns } from "../../shared/units.js";
 import { GAVE_UP, readPage, writePage } from "../../shared/version-protocol.js";
+import { idleInProgressNs } from "../idle-in-progress.js";
 import type { VcpuSample } from "../result.js";
 
 /**
@@ -56,12 +57,10 @@ export class GuestFiguresReader {
   /** Figures as they stand, idle time in progress included, as /proc/stat shows it; null when they can't be read now. */
   read(base: number, now: Ns): VcpuSample["guest"] | null {
     if (readPage(this.#words, base, this.#values, WORD_COUNT, MAX_RETRIES) === GAVE_UP) return null;
-    const idleSinceNs = this.#at(IDLE_SINCE_WORD);
-    const deadlines = idleSinceNs > 0 && now >= idleSinceNs ? Math.floor((now - idleSinceNs) / this.#tickNsec) + 1 : 0;
     return {
       userNs: this.#at(USER_WORD),
       systemNs: this.#at(SYSTEM_WORD),
-      idleNs: this.#at(IDLE_WORD) + deadlines * this.#tickNsec,
+      idleNs: this.#at(IDLE_WORD) + idleInProgressNs(this.#at(IDLE_SINCE_WORD), now, this.#tickNsec),
       stealNs: this.#at(STEAL_WORD),
     };
   }

@@ -1,7 +1,9 @@
 import { setImmediate as eventLoopTurn } from "node:timers/promises";
+import { Tsc } from "../../shared/tsc.js";
 import { NS_PER_MS, NS_PER_SECOND, type Ns, tickNsecOf } from "../../shared/units.js";
 import { assembleResult, sampleOf } from "../assemble-result.js";
-import { type BuiltHost, buildHost } from "../build-host.js";
+import { type BuiltHost, buildChecker, buildHost } from "../build-host.js";
+import type { RunChecker } from "../check/run-checker.js";
 import type { LogLine, VcpuSample } from "../result.js";
 import type { FaultConfig, Scenario } from "../scenario.js";
 import { ControlMemory, EVENT_COUNTER, STOP_REQUESTED } from "./control-memory.js";
@@ -28,6 +30,7 @@ export class Hypervisor {
   readonly #ram: Int32Array;
   readonly #clock: RealClock;
   readonly #built: BuiltHost;
+  readonly #checker: RunChecker;
   readonly #pool: VcpuPool;
   readonly #keeper: GateKeeper;
   readonly #poller: SchedstatPoller | null;
@@ -47,14 +50,17 @@ export class Hypervisor {
     this.#control = new ControlMemory(data.control, count);
     this.#ram = new Int32Array(data.ram);
     this.#clock = new RealClock(data.origin);
-    this.#built = buildHost(scenario, this.#ram, (vcpu) => audits[vcpu]);
     const audits = scenario.vcpus.map((_, vcpu) => this.#control.auditOf(vcpu));
+    this.#checker = buildChecker(scenario, this.#ram);
+    const tsc = new Tsc(scenario.tscKhz);
+    const parts = { auditOf: (vcpu: number) => audits[vcpu], tsc, observers: [this.#checker] };
+    this.#built = buildHost(scenario, this.#ram, parts);
     this.#fault = scenario.faults.find(({ part }) => part === "hypervisor") ?? null;
     this.#sampleNs = data.sampleNs;
     this.#figures = new GuestFiguresReader(this.#control.words, tickNsecOf(scenario.hz));
     this.#guestFigures = scenario.vcpus.map(() => ({ userNs: 0, systemNs: 0, idleNs: 0, stealNs: 0 }));
     this.#poller =
-      this.#built.kind === "linux" ? new SchedstatPoller(this.#built.host, this.#built.checker, scenario.pollNs) : null;
+      this.#built.kind === "linux" ? new SchedstatPoller(this.#built.host, this.#checker, scenario.pollNs) : null;
     this.#keeper = new GateKeeper(this.#control, this.#built, this.#poller);
     this.#pool = new VcpuPool(scenario, {
       control: data.control,
@@ -121,7 +127,7 @@ export class Hypervisor {
     this.#startNs = this.#clock.nowNs();
     this.#control.startNs = this.#startNs;
     this.#poller?.begin(this.#keeper.gates, this.#startNs);
-    this.#built.checker.begin(this.#startNs);
+    this.#checker.begin(this.#startNs);
     this.#built.host.begin(this.#startNs);
     if (this.#sampleNs !== null) this.#nextSample = this.#startNs + this.#sampleNs;
     this.#keeper.drainCommands(this.#startNs);
@@ -168,7 +174,7 @@ export class Hypervisor {
 
   /** Takes every vCPU off its pCPU and closes the ledger. @returns the end of the run */
   async #stop(): Promise<Ns> {
-    const { host, checker } = this.#built;
+    const { host } = this.#built;
     const stopNs = this.#clock.nowNs();
     host.stop(stopNs);
     this.#keeper.drainCommands(stopNs);
@@ -188,7 +194,7 @@ export class Hypervisor {
     this.#control.endNs = endNs;
     this.#poller?.finish(endNs);
     host.ledger.close(endNs);
-    checker.close(endNs);
+    this.#checker.close(endNs);
     return endNs;
   }
 
@@ -197,7 +203,7 @@ export class Hypervisor {
     const reports = await this.#pool.reports().catch((error: unknown) => {
       throw this.#pool.death ?? error;
     });
-    const { host, checker } = this.#built;
+    const { host } = this.#built;
     const noiseNs = reports.map(({ noiseMeasured }, vcpu) =>
       noiseMeasured ? Math.round(this.#keeper.noiseNs(vcpu)) : null,
     );
@@ -209,7 +215,7 @@ export class Hypervisor {
       stoppedEarly,
       ram: this.#ram,
       host,
-      checker,
+      checker: this.#checker,
       reports,
       noiseNs,
       onCpuNs,

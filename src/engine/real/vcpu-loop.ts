@@ -1,5 +1,4 @@
 import type { GuestCpu } from "../../guest/guest-cpu.js";
-import { ExitReason } from "../../shared/kvm-abi.js";
 import { NS_PER_MS, type Ns } from "../../shared/units.js";
 import { ClockMonitor } from "../check/clock-monitor.js";
 import type { CostFigures } from "../result.js";
@@ -12,6 +11,7 @@ import type { VcpuTask } from "./messages.js";
 import { measureClockCostNs, type RealClock } from "./real-clock.js";
 import { RealCpu } from "./real-cpu.js";
 import { Schedstat } from "./schedstat.js";
+import { SharedClockMaximum } from "./shared-clock-maximum.js";
 import type { GuestGate } from "./vcpu-gate.js";
 
 /** Every so many quanta: a remote page, a monitored clock reading, a timed batch of page reads, fresh figures. */
@@ -53,7 +53,7 @@ export class VcpuLoop {
     this.#clock = parts.clock;
     this.#cpu = new RealCpu(parts.clock);
     this.#schedstat = parts.measureNoise ? Schedstat.open(parts.threadId) : null;
-    this.#monitor = new ClockMonitor(parts.control.longs, CLOCK_MAXIMUM_LONG);
+    this.#monitor = new ClockMonitor(new SharedClockMaximum(parts.control.longs, CLOCK_MAXIMUM_LONG));
     this.#figures = new GuestFiguresWriter(parts.control.words, parts.control.figuresOf(parts.task.cpu.id));
   }
 
@@ -89,17 +89,16 @@ export class VcpuLoop {
     this.#countNoise(now - this.#gate.grantedAt);
     this.#guest.enter(now);
     // At least one quantum, also when the kick was there before the thread woke: or a late machine would starve it.
-    while (!this.#guest.wantsHalt) {
+    while (!this.#guest.wantsOut) {
       now = this.#runQuantum(now);
       if (this.#gate.kicked) break;
     }
     this.#guest.leave(now);
     this.#publishFigures(now);
     this.#countNoise(0);
-    const halts = this.#guest.wantsHalt;
     // Stamped last: on the linux host, what the thread waits from here on is no longer part of its run.
     const exitedAt = this.#clock.nowNs();
-    this.#gate.exit(halts ? ExitReason.Halted : ExitReason.Kicked, halts ? this.#guest.wakeAt : exitedAt, exitedAt);
+    this.#gate.exit(this.#guest.exitReason, this.#guest.wantsOut ? this.#guest.wakeAt : exitedAt, exitedAt);
   }
 
   #runQuantum(from: Ns): Ns {

@@ -1,7 +1,7 @@
 import { setPriority } from "node:os";
 import { workerData } from "node:worker_threads";
 import { bootGuestCpu } from "../../guest/build-guest-cpu.js";
-import { TscFrequency } from "../../shared/tsc.js";
+import { Tsc } from "../../shared/tsc.js";
 import type { VcpuReport } from "../vcpu-report.js";
 import { ControlMemory } from "./control-memory.js";
 import { MailboxHypercalls } from "./mailbox.js";
@@ -27,7 +27,7 @@ export default function runVcpu(task: VcpuTask): VcpuReport {
     ram: new Int32Array(data.ram),
     cpuCount: data.vcpuCount,
     clock,
-    tscFrequency: new TscFrequency(data.tscKhz),
+    tsc: new Tsc(data.tscKhz),
     hypercalls: new MailboxHypercalls(control, task.cpu.id),
     auditOf: (cpu: number) => control.auditOf(cpu),
   };

@@ -1,3 +1,4 @@
+import { burstNs, type Jitter } from "../../shared/jitter.js";
 import { NS_PER_US, type Ns } from "../../shared/units.js";
 import { CpuMode } from "../accounting/cpu-time.js";
 import type { Task } from "./task.js";
@@ -12,19 +13,25 @@ const SYSTEM_BURST_NS = 910 * NS_PER_US;
 /** Always wants the CPU, in user mode and system mode by turns, about two to one: `mixed`. */
 export class MixedTask implements Task {
   mode: CpuMode = CpuMode.User;
-  remainingNs: Ns = USER_BURST_NS;
+  remainingNs: Ns;
+  readonly #jitter: Jitter | null;
   readonly halted = false;
   readonly wakeAt = Number.POSITIVE_INFINITY;
   readonly preemptible = true;
+
+  constructor(jitter: Jitter | null) {
+    this.#jitter = jitter;
+    this.remainingNs = burstNs(USER_BURST_NS, jitter);
+  }
 
   start(): void {}
 
   ran(ns: Ns): void {
     this.remainingNs -= ns % (USER_BURST_NS + SYSTEM_BURST_NS);
-    // Less than one cycle is left to take, so at most two bursts end in it.
+    // Less than one cycle is left to take, and no burst is shorter than half its length: at most four end in it.
     while (this.remainingNs <= 0) {
       this.mode = this.mode === CpuMode.User ? CpuMode.System : CpuMode.User;
-      this.remainingNs += this.mode === CpuMode.User ? USER_BURST_NS : SYSTEM_BURST_NS;
+      this.remainingNs += burstNs(this.mode === CpuMode.User ? USER_BURST_NS : SYSTEM_BURST_NS, this.#jitter);
     }
   }
 

@@ -1,0 +1,286 @@
+import { bootGuestCpu } from "../../guest/build-guest-cpu.js";
+import type { GuestCpu } from "../../guest/guest-cpu.js";
+import { guestRamBytes } from "../../guest/kernel-data.js";
+import { HostCommand } from "../../host/command-ring.js";
+import type { FairHost } from "../../host/fair-host.js";
+import type { HostObserver } from "../../host/pvclock-publisher.js";
+import { DeadlineHeap, NEVER } from "../../shared/deadline-heap.js";
+import { StealclockError } from "../../shared/errors.js";
+import type { Hypercalls } from "../../shared/kvm-abi.js";
+import { Tsc } from "../../shared/tsc.js";
+import { type Ns, tickNsecOf } from "../../shared/units.js";
+import { assembleResult, sampleOf } from "../assemble-result.js";
+import { buildChecker, buildHost } from "../build-host.js";
+import { type ClockMaximum, ClockMonitor } from "../check/clock-monitor.js";
+import type { RunChecker } from "../check/run-checker.js";
+import { guestCpuConfigOf } from "../guest-config.js";
+import { idleInProgressNs } from "../idle-in-progress.js";
+import { fillPageMemory } from "../page-memory.js";
+import type { RunResult, Sample } from "../result.js";
+import type { Scenario } from "../scenario.js";
+import { reportOf } from "../vcpu-report.js";
+import { vcpuStreams } from "./random-streams.js";
+import { VirtualVcpu } from "./virtual-vcpu.js";
+
+/** Nothing takes time here that is not said to. */
+const NO_COST = { tickNs: null, pageReadNs: null };
+
+/** More events than this at one instant, for each party to it, and no more time will ever pass: a defect. */
+const MAX_EVENTS_AN_INSTANT = 64;
+
+/** Hears what the guests do, where the driver sees it. */
+export interface GuestObserver {
+  /** A guest CPU was told the time: it may have taken ticks or reported a lockup. */
+  told(vcpu: number, guest: GuestCpu, now: Ns): void;
+}
+
+export interface VirtualMachineOptions {
+  /** false: no checkers, for speed. */
+  readonly checks?: boolean;
+  readonly observer?: HostObserver & GuestObserver;
+}
+
+/** The largest reading in a machine of one thread. */
+class PlainClockMaximum implements ClockMaximum {
+  #ns: Ns = 0;
+
+  load(): Ns {
+    return this.#ns;
+  }
+
+  raise(ns: Ns): void {
+    if (ns > this.#ns) this.#ns = ns;
+  }
+}
+
+/**
+ * One FairHost and its guests over one virtual clock: a discrete-event loop. The earliest of all deadlines is next; its owner
+ * is told that instant, and what the host commands upon it is carried out before anything else. At one instant guests go
+ * before the host, in order of their numbers; the host's own deadlines in order of their slots. So a run repeats itself.
+ */
+export class VirtualMachine {
+  readonly scenario: Scenario;
+  readonly ram: Int32Array;
+  readonly host: FairHost;
+  /** null without checks. */
+  readonly checker: RunChecker | null;
+  readonly guests: readonly GuestCpu[];
+  /** t0: guests boot at this instant, and time counts from it. */
+  readonly startNs: Ns;
+  now: Ns;
+  /** Deadlines served so far: one each, with all that followed. */
+  eventCount = 0;
+  /** Called at the end of every instant, when all of its commands are carried out. */
+  onInstant: ((now: Ns) => void) | null = null;
+
+  readonly #vcpus: readonly VirtualVcpu[];
+  /** One slot for each vCPU that has a pCPU. */
+  readonly #deadlines: DeadlineHeap;
+  readonly #tsc: Tsc;
+  readonly #observer: GuestObserver | null;
+  readonly #maxEventsAnInstant: number;
+  #eventsThisInstant = 0;
+
+  constructor(scenario: Scenario, { checks = true, observer }: VirtualMachineOptions = {}) {
+    const { vcpus, startAtNs, chance } = scenario;
+    this.scenario = scenario;
+    this.startNs = startAtNs;
+    this.now = startAtNs;
+    this.ram = new Int32Array(new SharedArrayBuffer(guestRamBytes(vcpus.length)));
+    fillPageMemory(this.ram, scenario);
+    this.checker = checks ? buildChecker(scenario, this.ram) : null;
+    this.#tsc = new Tsc(scenario.tscKhz);
+    const observers = [...(this.checker === null ? [] : [this.checker]), ...(observer === undefined ? [] : [observer])];
+    const built = buildHost(scenario, this.ram, { auditOf: () => null, tsc: this.#tsc, observers });
+    if (built.kind !== "fair") {
+      throw new StealclockError("bad-input", "the virtual engine has no real machine for a linux host; accepted: fair");
+    }
+    this.host = built.host;
+    this.#observer = observer ?? null;
+    const byChance = chance.jitterPercent > 0 || chance.wakeLatencyNs > 0 || chance.hostNoiseNs > 0;
+    const streams = byChance ? vcpuStreams(scenario.seed, vcpus.length) : [];
+    const clockMaximum = new PlainClockMaximum();
+    this.#vcpus = vcpus.map((_, id) => {
+      const random = streams.at(id) ?? null;
+      const config = guestCpuConfigOf(scenario, id);
+      const guest = bootGuestCpu(this.#guestMachine(id), config, config.jitterPercent > 0 ? random : null);
+      return new VirtualVcpu(guest, checks ? new ClockMonitor(clockMaximum) : null, random, chance);
+    });
+    this.guests = this.#vcpus.map(({ guest }) => guest);
+    this.#deadlines = new DeadlineHeap(vcpus.length);
+    this.#maxEventsAnInstant = MAX_EVENTS_AN_INSTANT * (vcpus.length + scenario.pcpus + scenario.hostTasks.length + 2);
+    this.#begin();
+  }
+
+  /** What a vCPU asks of its host, at the present instant. */
+  hypercallsOf(vcpu: number): Hypercalls {
+    return {
+      cpuid: (leaf, out) => this.host.cpuid(leaf, out),
+      writeMsr: (index, value) => this.host.writeMsr(vcpu, index, value, this.now),
+    };
+  }
+
+  /**
+   * Serves every deadline up to an instant, or so many of them.
+   *
+   * @param sinceStartNs the instant, from t0
+   * @returns whether it has come to that instant
+   */
+  run(sinceStartNs: Ns, maxEvents = Number.POSITIVE_INFINITY): boolean {
+    const untilNs = this.startNs + sinceStartNs;
+    const { host } = this;
+    for (let events = 0; events < maxEvents; events++) {
+      const guestAt = this.#deadlines.earliest;
+      const hostAt = host.nextDeadline;
+      const instant = guestAt < hostAt ? guestAt : hostAt;
+      if (instant > untilNs) {
+        this.#passTo(untilNs);
+        return true;
+      }
+      if (instant > this.now) this.#passTo(instant);
+      this.#countEvent();
+      if (guestAt <= hostAt) this.#tell(this.#deadlines.earliestSlot);
+      else host.serveEarliest(instant);
+      if (!host.commands.empty) this.#drainCommands();
+    }
+    return false;
+  }
+
+  /** Where the machine stands. */
+  sample(): Sample {
+    const tickNsec = tickNsecOf(this.scenario.hz);
+    const guests = this.guests.map(({ cpuTime: { userNs, systemNs, idleNs, stealNs }, idleInProgressFrom }) => {
+      const inProgressNs = idleInProgressNs(idleInProgressFrom, this.now, tickNsec);
+      return { userNs, systemNs, idleNs: idleNs + inProgressNs, stealNs };
+    });
+    return sampleOf(this.host, guests, this.startNs, this.now);
+  }
+
+  /** Ends the run here: takes every vCPU off its pCPU, closes the books and sets the guests beside the truth. */
+  finish(stoppedEarly = false): RunResult {
+    this.#stop();
+    return assembleResult({
+      scenario: this.scenario,
+      bootNs: 0,
+      elapsedNs: this.now - this.startNs,
+      stoppedEarly,
+      ram: this.ram,
+      host: this.host,
+      checker: this.checker,
+      reports: this.#vcpus.map(({ guest, monitor }) =>
+        reportOf(guest, this.scenario.accounting, {
+          clock: monitor?.figures() ?? NOT_MONITORED,
+          cost: NO_COST,
+          noiseMeasured: true,
+        }),
+      ),
+      noiseNs: this.#vcpus.map(({ noiseNs }) => noiseNs),
+      onCpuNs: this.#vcpus.map(() => null),
+    });
+  }
+
+  #guestMachine(id: number) {
+    return {
+      ram: this.ram,
+      cpuCount: this.scenario.vcpus.length,
+      clock: { nowNs: () => this.now },
+      tsc: this.#tsc,
+      hypercalls: this.hypercallsOf(id),
+      auditOf: () => null,
+    };
+  }
+
+  #begin(): void {
+    const { vcpus } = this.scenario;
+    this.#vcpus.forEach(({ guest }, id) => {
+      guest.begin(this.startNs, vcpus[id].tickPhaseNs);
+    });
+    this.checker?.begin(this.startNs);
+    this.host.begin(this.startNs);
+    this.#drainCommands();
+  }
+
+  #stop(): void {
+    this.host.stop(this.now);
+    this.#drainCommands();
+    while (!this.host.quiescent) {
+      this.#passTo(this.#deadlines.earliest);
+      this.#countEvent();
+      this.#tell(this.#deadlines.earliestSlot);
+      this.#drainCommands();
+    }
+    for (const guest of this.guests) guest.finish(this.now);
+    this.host.ledger.close(this.now);
+    this.checker?.close(this.now);
+  }
+
+  #passTo(instant: Ns): void {
+    if (this.onInstant !== null && instant > this.now) this.onInstant(this.now);
+    this.now = instant;
+    this.#eventsThisInstant = 0;
+  }
+
+  #countEvent(): void {
+    this.eventCount++;
+    if (++this.#eventsThisInstant > this.#maxEventsAnInstant) {
+      throw new RangeError(`no time passes after ${this.now - this.startNs} ns: a defect of a host or guest rule`);
+    }
+  }
+
+  #tell(id: number): void {
+    const vcpu = this.#vcpus[id];
+    if (vcpu.enterAt === NEVER) vcpu.guest.advance(this.now);
+    else vcpu.enter(this.now);
+    this.#wasTold(id, vcpu);
+  }
+
+  /** Either it wants to leave, or the kick has reached it, or its next deadline is set. */
+  #wasTold(id: number, vcpu: VirtualVcpu): void {
+    const { guest } = vcpu;
+    if (vcpu.monitor !== null) watch(vcpu.monitor, guest, this.now);
+    if (this.#observer !== null) this.#observer.told(id, guest, this.now);
+    if (guest.wantsOut || vcpu.leaveAt <= this.now) this.#leave(id, vcpu);
+    else this.#deadlines.set(id, vcpu.nextDeadline);
+  }
+
+  #leave(id: number, vcpu: VirtualVcpu): void {
+    vcpu.leave(this.now);
+    this.#deadlines.clear(id);
+    this.host.exited(id, vcpu.guest.exitReason, vcpu.guest.wakeAt, this.now);
+  }
+
+  /** Carries out what the host decided, and what it decides upon that. */
+  #drainCommands(): void {
+    const { commands } = this.host;
+    while (!commands.empty) {
+      const { vcpu: id, command } = commands;
+      commands.drop();
+      const vcpu = this.#vcpus[id];
+      if (command === HostCommand.Grant) this.#grant(id, vcpu);
+      else if (vcpu.granted) this.#kick(id, vcpu);
+    }
+  }
+
+  #grant(id: number, vcpu: VirtualVcpu): void {
+    vcpu.grant(this.now);
+    if (vcpu.enterAt === this.now) this.#tell(id);
+    else this.#deadlines.set(id, vcpu.enterAt);
+  }
+
+  #kick(id: number, vcpu: VirtualVcpu): void {
+    vcpu.kick(this.now);
+    if (vcpu.enterAt !== NEVER) return;
+    if (vcpu.leaveAt === this.now) this.#tell(id);
+    else this.#deadlines.set(id, vcpu.nextDeadline);
+  }
+}
+
+const NOT_MONITORED = { monitored: 0, rawBackwardSteps: 0, maxRawBackwardNs: 0, backwardSteps: 0 };
+
+/** One more reading of the clock, for the monitor. */
+function watch(monitor: ClockMonitor, { time }: GuestCpu, now: Ns): void {
+  if (!time.registered) return;
+  const before = monitor.before();
+  const guardedNs = time.nowNs(now);
+  monitor.after(before, time.kvmclock.rawNs, guardedNs);
+}
