@@ -19,10 +19,19 @@ module.exports = {
       to: { dependencyTypes: ["core"] },
     },
     {
-      name: "piscina-and-threads-in-the-real-engine-only",
+      name: "threads-in-the-drivers-only",
+      severity: "error",
+      from: {
+        path: "^src/",
+        pathNot: "^src/engine/(real/|worker-run\\.ts|virtual/(run-virtual|virtual-worker)\\.ts)",
+      },
+      to: { path: "^(node:worker_threads|worker_threads)$" },
+    },
+    {
+      name: "piscina-in-the-real-engine-only",
       severity: "error",
       from: { path: "^src/", pathNot: "^src/engine/real/" },
-      to: { path: "^(piscina|node:worker_threads|worker_threads)$|node_modules/piscina/" },
+      to: { path: "^piscina$|node_modules/piscina/" },
     },
     { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
     {

@@ -3,6 +3,7 @@ import { runReal } from "./real/run-real.js";
 import type { EmulateOptions, RunResult } from "./result.js";
 import type { Scenario } from "./scenario.js";
 import { checkScenario, scenarioWarnings } from "./scenario-check.js";
+import { runVirtual } from "./virtual/run-virtual.js";
 
 /**
  * Runs a scenario and returns what its guests believe beside what its host knows.
@@ -14,6 +15,15 @@ import { checkScenario, scenarioWarnings } from "./scenario-check.js";
 export async function emulate(scenario: Scenario, options: EmulateOptions = {}): Promise<RunResult> {
   const machine = thisMachine();
   checkScenario(scenario, machine);
-  const result = await runReal(scenario, options);
+  const result = await runEngine(scenario, options);
   return { ...result, warnings: [...scenarioWarnings(scenario, machine), ...result.warnings] };
+}
+
+function runEngine(scenario: Scenario, options: EmulateOptions): Promise<RunResult> {
+  switch (scenario.engine) {
+    case "real":
+      return runReal(scenario, options);
+    case "virtual":
+      return runVirtual(scenario, options);
+  }
 }

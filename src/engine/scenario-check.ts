@@ -148,7 +148,7 @@ export function findProblems(scenario: Scenario, machine: Machine): ScenarioProb
 /** What can be run but will not show what one might expect. */
 export function scenarioWarnings(scenario: Scenario, machine: Machine): string[] {
   const limit = Math.max(1, machine.cores - 1);
-  if (scenario.host !== "fair" || scenario.pcpus <= limit) return [];
+  if (scenario.engine !== "real" || scenario.host !== "fair" || scenario.pcpus <= limit) return [];
   return [
     `${scenario.pcpus} pCPUs on ${count(machine.cores, "core")}: the hypervisor needs a core of its own, so more than ${limit} make ` +
       "slices late and shares noisy",

@@ -6,11 +6,12 @@ import { type BuiltHost, buildChecker, buildHost } from "../build-host.js";
 import type { RunChecker } from "../check/run-checker.js";
 import type { LogLine, VcpuSample } from "../result.js";
 import type { FaultConfig, Scenario } from "../scenario.js";
+import type { RunMessage } from "../worker-run.js";
 import { ControlMemory, EVENT_COUNTER, STOP_REQUESTED } from "./control-memory.js";
 import { dieWhenDue } from "./fault.js";
 import { GateKeeper } from "./gate-keeper.js";
 import { GuestFiguresReader } from "./guest-figures.js";
-import type { HypervisorMessage, HypervisorWorkerData } from "./messages.js";
+import type { HypervisorWorkerData } from "./messages.js";
 import { RealClock } from "./real-clock.js";
 import { SchedstatPoller } from "./schedstat-poller.js";
 import { PartDiedError, VcpuPool } from "./vcpu-pool.js";
@@ -25,7 +26,7 @@ const STOP_TIMEOUT_NS = 10 * NS_PER_SECOND;
 /** The real driver's host end: tells a Host the time, opens and closes gates, and serves hypercalls. Never spins. */
 export class Hypervisor {
   readonly #scenario: Scenario;
-  readonly #send: (message: HypervisorMessage) => void;
+  readonly #send: (message: RunMessage) => void;
   readonly #control: ControlMemory;
   readonly #ram: Int32Array;
   readonly #clock: RealClock;
@@ -42,7 +43,7 @@ export class Hypervisor {
   #nextSample: Ns = Number.POSITIVE_INFINITY;
   #eventLoopAt: Ns = 0;
 
-  constructor(data: HypervisorWorkerData, send: (message: HypervisorMessage) => void) {
+  constructor(data: HypervisorWorkerData, send: (message: RunMessage) => void) {
     const { scenario } = data;
     const count = scenario.vcpus.length;
     this.#scenario = scenario;

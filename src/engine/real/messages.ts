@@ -1,6 +1,5 @@
 import type { GuestCpuConfig } from "../../guest/build-guest-cpu.js";
 import type { Ns } from "../../shared/units.js";
-import type { LogLine, RunResult, Sample } from "../result.js";
 import type { FaultConfig, Scenario } from "../scenario.js";
 import type { ClockOrigin } from "./real-clock.js";
 
@@ -31,12 +30,3 @@ export interface HypervisorWorkerData {
   /** How often to send a sample; null for never. */
   readonly sampleNs: Ns | null;
 }
-
-/** What the hypervisor sends to the main thread. Errors cross as text: a class would lose its fields on the way. */
-export type HypervisorMessage =
-  | { readonly kind: "sample"; readonly sample: Sample }
-  | { readonly kind: "log"; readonly line: LogLine }
-  | { readonly kind: "died"; readonly part: string; readonly message: string }
-  /** Told to stop before all vCPUs had booted. */
-  | { readonly kind: "stopped" }
-  | { readonly kind: "result"; readonly result: RunResult };

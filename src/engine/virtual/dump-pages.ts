@@ -1,0 +1,27 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { StealclockError } from "../../shared/errors.js";
+import { GUEST_PAGE_BYTES } from "../../shared/pvclock-page.js";
+import type { VirtualMachine } from "./virtual-machine.js";
+
+/**
+ * Writes the page of guest RAM that holds each vCPU's pvclock structure into `vcpu-N.page`, byte for byte. A vCPU that has
+ * none registered, being offline or refused, gets no file.
+ *
+ * @throws StealclockError "bad-input" when the folder can't be written to
+ */
+export function dumpPages({ host, ram, guests }: VirtualMachine, folder: string): void {
+  const bytes = new Uint8Array(ram.buffer);
+  try {
+    mkdirSync(folder, { recursive: true });
+    for (let vcpu = 0; vcpu < guests.length; vcpu++) {
+      const { base } = host.publisher.pageOf(vcpu);
+      if (base < 0) continue;
+      const start = base * 4 - ((base * 4) % GUEST_PAGE_BYTES);
+      writeFileSync(join(folder, `vcpu-${vcpu}.page`), bytes.slice(start, start + GUEST_PAGE_BYTES));
+    }
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new StealclockError("bad-input", `--dump-pages ${folder}: ${reason}; accepted: a folder to write to`);
+  }
+}
