@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import type { Scenario } from "../src/engine/scenario.js";
+import { VirtualMachine } from "../src/engine/virtual/virtual-machine.js";
 import { SoftlockupWatchdog, type WatchdogMode } from "../src/guest/softlockup-watchdog.js";
 import { FLAG_GUEST_STOPPED, flagsOf, SHIFT_AND_FLAGS_WORD } from "../src/shared/pvclock-page.js";
 import { NS_PER_MS, NS_PER_SECOND, type Ns } from "../src/shared/units.js";
 import { setGuestStopped } from "../src/shared/version-protocol.js";
 import { type ScenarioChanges, scenarioOf } from "./engine-helpers.js";
-import { VirtualMachine } from "../src/engine/virtual/virtual-machine.js";
 import { runVirtually, virtually } from "./virtual-helpers.js";
 
 const MODES: readonly WatchdogMode[] = ["plain", "steal-aware"];

@@ -3,11 +3,11 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import type { RunResult } from "../src/engine/result.js";
 import type { HostTaskConfig, Scenario, VcpuConfig, Workload } from "../src/engine/scenario.js";
+import { VirtualMachine } from "../src/engine/virtual/virtual-machine.js";
 import { LedgerState } from "../src/host/ledger.js";
 import { NICE_0_WEIGHT, weightOfNice } from "../src/host/weights.js";
 import { MAX_TIME_NS, NS_PER_MS, NS_PER_SECOND, NS_PER_US, type Ns, tickNsecOf } from "../src/shared/units.js";
 import { scenarioOf } from "./engine-helpers.js";
-import { VirtualMachine } from "../src/engine/virtual/virtual-machine.js";
 import { checkerOf, runVirtually } from "./virtual-helpers.js";
 
 /** Random small scenarios in lock-step: what must hold whatever is asked for. */

@@ -6,12 +6,12 @@ import { RunChecker } from "../src/engine/check/run-checker.js";
 import { StealLog } from "../src/engine/check/steal-log.js";
 import type { InvariantResult, RunResult, VcpuResult } from "../src/engine/result.js";
 import { reportOf, type StealReport, type VcpuReport } from "../src/engine/vcpu-report.js";
+import { VirtualMachine } from "../src/engine/virtual/virtual-machine.js";
 import { LedgerState } from "../src/host/ledger.js";
 import { OutState } from "../src/host/sched-notifier.js";
 import { STEAL_MS_WORD, STEAL_NS_WORD } from "../src/shared/pvclock-page.js";
 import { NS_PER_MS } from "../src/shared/units.js";
 import { type ScenarioChanges, scenarioOf } from "./engine-helpers.js";
-import { VirtualMachine } from "../src/engine/virtual/virtual-machine.js";
 
 const CONSERVES = "the ledger conserves time";
 const TORN = "no torn value accepted";

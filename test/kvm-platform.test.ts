@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import type { Scenario } from "../src/engine/scenario.js";
+import { VirtualMachine } from "../src/engine/virtual/virtual-machine.js";
 import { KvmPlatform } from "../src/host/kvm-platform.js";
 import { type PublisherConfig, PvclockPublisher } from "../src/host/pvclock-publisher.js";
 import { CpuidRegisters, MSR_KVM_SYSTEM_TIME_NEW } from "../src/shared/kvm-abi.js";
@@ -11,7 +12,6 @@ import { U64 } from "../src/shared/u64.js";
 import { NS_PER_MS, NS_PER_US, type Ns } from "../src/shared/units.js";
 import { type ScenarioChanges, scenarioOf } from "./engine-helpers.js";
 import { sharedWords } from "./fixtures/pvclock-struct.js";
-import { VirtualMachine } from "../src/engine/virtual/virtual-machine.js";
 
 const RUNS = { seed: 20100830, numRuns: 200 };
 const SIGNATURE = 0x4000_0000;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { RunResult, VcpuResult } from "../src/engine/result.js";
 import type { AccountingName, HostTaskConfig, Scenario, Workload } from "../src/engine/scenario.js";
+import { VirtualMachine } from "../src/engine/virtual/virtual-machine.js";
 import { defaultPvclockAddress } from "../src/guest/build-guest-cpu.js";
 import { LedgerState } from "../src/host/ledger.js";
 import { weightOfNice } from "../src/host/weights.js";
@@ -17,7 +18,6 @@ import {
 import { U64 } from "../src/shared/u64.js";
 import { NS_PER_MS, NS_PER_SECOND, NS_PER_US, type Ns, TWO_POW_32 } from "../src/shared/units.js";
 import { type ScenarioChanges, scenarioOf } from "./engine-helpers.js";
-import { VirtualMachine } from "../src/engine/virtual/virtual-machine.js";
 import { checkerOf, runVirtually } from "./virtual-helpers.js";
 
 /** Whole machines whose truth can be worked out on paper. By default slices of 4 ms and ticks of 4 ms on one pCPU. */

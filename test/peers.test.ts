@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { VirtualMachine } from "../src/engine/virtual/virtual-machine.js";
 import { MSR_KVM_SYSTEM_TIME_NEW } from "../src/shared/kvm-abi.js";
 import { flagsOf, SHIFT_AND_FLAGS_WORD, STEAL_MS_WORD } from "../src/shared/pvclock-page.js";
 import { U64 } from "../src/shared/u64.js";
 import { NS_PER_MS, NS_PER_US, type Ns } from "../src/shared/units.js";
 import { type ScenarioChanges, scenarioOf } from "./engine-helpers.js";
 import { type PvclockStruct, pvclockNs } from "./fixtures/pvclock-struct.js";
-import { VirtualMachine } from "../src/engine/virtual/virtual-machine.js";
 
 /** What the tests of other implementations assert, on machines in lock-step. */
 
@@ -199,7 +199,9 @@ describe("KVM selftest kvm_clock", () => {
 describe("kvm-unit-tests kvmclock_test", () => {
   test("no backward step in 200,000 reads on each of two vCPUs, whose pages are stamped anew meanwhile", () => {
     const hostTasks = [{ workload: { kind: "hog" }, nice: 0, pcpus: null }] as const;
-    const machine = new VirtualMachine(scenarioOf({ pcpus: 2, hostTasks, sliceNs: 100 * NS_PER_US, tscKhz: 2_599_998 }));
+    const machine = new VirtualMachine(
+      scenarioOf({ pcpus: 2, hostTasks, sliceNs: 100 * NS_PER_US, tscKhz: 2_599_998 }),
+    );
     let lastNs = 0;
     let largestRawNs = 0;
     let rawSteps = 0;

@@ -20,7 +20,7 @@ const u64 = (value: bigint): U64 => new U64().set(Number(value >> 32n), Number(v
 /** Compares a result, and that both halves are unsigned integers: toBigInt alone would not show a negative half. */
 function assertValue(actual: U64, expected: bigint): void {
   assert.equal(actual.toBigInt(), ((expected % MODULUS) + MODULUS) % MODULUS);
-  for (const half of [actual.high, actual.low]) assert.equal(half, half >>> 0);
+  for (const half of [actual.high, actual.low]) assert.equal(half, half | 0);
 }
 
 test("sums and differences are those of integers modulo 2^64", () => {

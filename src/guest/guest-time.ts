@@ -65,7 +65,7 @@ export class GuestTime {
     this.#accountSteal = accountSteal;
     if (!this.#features.clocksource) return;
     const value = new U64().setNumber(gpa);
-    value.low = (value.low | MSR_ENABLE_BIT) >>> 0;
+    value.low |= MSR_ENABLE_BIT;
     if (!this.#machine.hypercalls.writeMsr(MSR_KVM_SYSTEM_TIME_NEW, value)) return;
     this.#page = { base: gpa >>> 2, audit: this.#machine.auditOf(this.#cpu) };
     publishPvclockAddress(this.#machine.ram, this.#cpu, gpa);

@@ -59,8 +59,8 @@ export class LastValue {
     this.#loadCopy(sequence, this.#current);
     if (this.#current.lessThan(value)) {
       const spare = this.#copyBase(sequence + 1);
-      Atomics.store(this.#words, spare, high | 0);
-      Atomics.store(this.#words, spare + 1, low | 0);
+      Atomics.store(this.#words, spare, high);
+      Atomics.store(this.#words, spare + 1, low);
       // Releases the copy: a reader that sees this sequence sees both halves. ARM64 would otherwise show half a value.
       Atomics.store(this.#words, this.#base + SEQUENCE, (sequence + 1) | 0);
     } else {

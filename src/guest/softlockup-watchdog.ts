@@ -1,3 +1,4 @@
+import { remainderOf } from "../shared/division.js";
 import type { Ns } from "../shared/units.js";
 
 export type WatchdogMode = "steal-aware" | "plain";
@@ -46,7 +47,7 @@ export class SoftlockupWatchdog {
   sampleDue(timerNow: Ns): boolean {
     if (timerNow < this.nextSample) return false;
     const lateNs = timerNow - this.nextSample;
-    this.nextSample += lateNs - (lateNs % this.#periodNs) + this.#periodNs;
+    this.nextSample += lateNs - remainderOf(lateNs, this.#periodNs) + this.#periodNs;
     return true;
   }
 

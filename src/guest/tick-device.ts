@@ -1,3 +1,4 @@
+import { wholeQuotient } from "../shared/division.js";
 import type { Ns } from "../shared/units.js";
 
 /**
@@ -36,7 +37,7 @@ export class TickDevice {
   takeDue(now: Ns): number {
     if (now < this.nextTick) return 0;
     const lateNs = now - this.nextTick;
-    const further = (lateNs - (lateNs % this.tickNsec)) / this.tickNsec;
+    const further = lateNs < this.tickNsec ? 0 : wholeQuotient(lateNs, this.tickNsec);
     this.nextTick += (further + 1) * this.tickNsec;
     return further + 1;
   }

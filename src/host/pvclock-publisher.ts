@@ -1,4 +1,5 @@
 import type { AuditRing } from "../shared/audit-ring.js";
+import { wholeQuotient } from "../shared/division.js";
 import {
   FLAG_STEAL_MS,
   FLAG_STEAL_NS,
@@ -186,12 +187,12 @@ export class PvclockPublisher implements SchedNotifier {
     const values = this.#values;
     if (this.#offersSteal) {
       // The running total is rounded, never a slice: slices below 1 ms would all be lost. Modulo 2^32, as the field is.
-      values[STEAL_MS_WORD] = Math.floor(stealNs / NS_PER_MS) | 0;
+      values[STEAL_MS_WORD] = wholeQuotient(stealNs, NS_PER_MS) | 0;
       if (this.#config.nanoseconds) storeWords(values, STEAL_NS_WORD, stealNs);
     }
     this.#config.tsc.cyclesAt(now, this.#cycles);
-    values[TSC_TIMESTAMP_WORD] = this.#cycles.low | 0;
-    values[TSC_TIMESTAMP_WORD + 1] = this.#cycles.high | 0;
+    values[TSC_TIMESTAMP_WORD] = this.#cycles.low;
+    values[TSC_TIMESTAMP_WORD + 1] = this.#cycles.high;
     storeWords(values, SYSTEM_TIME_WORD, now);
   }
 }

@@ -1,3 +1,4 @@
+import { remainderOf } from "./division.js";
 import { burstNs, type Jitter } from "./jitter.js";
 import type { Ns } from "./units.js";
 
@@ -35,7 +36,7 @@ export class DutyCycle {
     if (this.remainingNs > 0) return;
     const sinceStartNs = now - this.#startedAt;
     this.halted = true;
-    this.wakeAt = now - (sinceStartNs % this.#periodNs) + this.#periodNs;
+    this.wakeAt = now - remainderOf(sinceStartNs, this.#periodNs) + this.#periodNs;
   }
 
   woken(now: Ns): void {

@@ -1,3 +1,4 @@
+import { wholeQuotient } from "./division.js";
 import { U64 } from "./u64.js";
 import { NS_PER_MS, NS_PER_SECOND, type Ns } from "./units.js";
 
@@ -52,8 +53,8 @@ export class TscFrequency {
   /** Cycles counted by an instant, rounded down, exact for every instant below 2^53 ns. Written to out. */
   cyclesAt(nowNs: Ns, out: U64): U64 {
     // A millisecond is exactly tscKhz cycles, so whole milliseconds convert without rounding.
-    const remainderNs = nowNs % NS_PER_MS;
-    const wholeMs = (nowNs - remainderNs) / NS_PER_MS;
+    const wholeMs = wholeQuotient(nowNs, NS_PER_MS);
+    const remainderNs = nowNs - wholeMs * NS_PER_MS;
     const remainderCycles = Math.floor((remainderNs * this.tscKhz) / NS_PER_MS);
     // 100 days are 8.64e9 ms: wholeMs needs 34 bits, so its upper two are multiplied apart.
     out.setProduct(wholeMs >>> 0, this.tscKhz, remainderCycles);

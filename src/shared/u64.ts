@@ -3,15 +3,18 @@ import { TWO_POW_32 } from "./units.js";
 /**
  * An unsigned 64-bit integer as two 32-bit halves, changed in place. A double is exact only to 2^53, which a TSC at
  * 2.6 GHz passes after 40 days; a BigInt is exact but allocates on every operation. All arithmetic is modulo 2^64.
+ *
+ * The halves are kept as signed 32-bit integers, as an Int32Array has them: small integers to V8, where an unsigned half would
+ * often be a double in a box of its own.
  */
 export class U64 {
   high = 0;
   low = 0;
 
-  /** Takes two halves, signed or unsigned: what an Int32Array holds. */
+  /** Takes two halves, signed or unsigned. */
   set(high: number, low: number): this {
-    this.high = high >>> 0;
-    this.low = low >>> 0;
+    this.high = high | 0;
+    this.low = low | 0;
     return this;
   }
 
@@ -23,60 +26,61 @@ export class U64 {
 
   /** @param value a non-negative integer below 2^53 */
   setNumber(value: number): this {
-    this.low = value >>> 0;
-    this.high = Math.floor(value / TWO_POW_32) >>> 0;
+    this.low = value | 0;
+    this.high = (value / TWO_POW_32) | 0;
     return this;
   }
 
   /** The value as a double: exact below 2^53. */
   toNumber(): number {
-    return this.high * TWO_POW_32 + this.low;
+    return (this.high >>> 0) * TWO_POW_32 + (this.low >>> 0);
   }
 
   /** For reports and tests, never on a hot path. */
   toBigInt(): bigint {
-    return (BigInt(this.high) << 32n) | BigInt(this.low);
+    return (BigInt(this.high >>> 0) << 32n) | BigInt(this.low >>> 0);
   }
 
   add(other: U64): this {
-    const low = this.low + other.low;
-    this.high = (this.high + other.high + (low >= TWO_POW_32 ? 1 : 0)) >>> 0;
-    this.low = low >>> 0;
+    const low = (this.low + other.low) | 0;
+    const carry = isBelow(low, other.low) ? 1 : 0;
+    this.high = (this.high + other.high + carry) | 0;
+    this.low = low;
     return this;
   }
 
   subtract(other: U64): this {
-    const low = this.low - other.low;
-    this.high = (this.high - other.high - (low < 0 ? 1 : 0)) >>> 0;
-    this.low = low >>> 0;
+    const borrow = isBelow(this.low, other.low) ? 1 : 0;
+    this.high = (this.high - other.high - borrow) | 0;
+    this.low = (this.low - other.low) | 0;
     return this;
   }
 
   /** this = other - this. */
   subtractFrom(other: U64): this {
-    const low = other.low - this.low;
-    this.high = (other.high - this.high - (low < 0 ? 1 : 0)) >>> 0;
-    this.low = low >>> 0;
+    const borrow = isBelow(other.low, this.low) ? 1 : 0;
+    this.high = (other.high - this.high - borrow) | 0;
+    this.low = (other.low - this.low) | 0;
     return this;
   }
 
   lessThan(other: U64): boolean {
-    return this.high < other.high || (this.high === other.high && this.low < other.low);
+    return this.high === other.high ? isBelow(this.low, other.low) : isBelow(this.high, other.high);
   }
 
   /** @param bits 0 to 31 */
   shiftLeft(bits: number): this {
     if (bits === 0) return this;
-    this.high = ((this.high << bits) | (this.low >>> (32 - bits))) >>> 0;
-    this.low = (this.low << bits) >>> 0;
+    this.high = (this.high << bits) | (this.low >>> (32 - bits));
+    this.low = this.low << bits;
     return this;
   }
 
   /** @param bits 0 to 31 */
   shiftRight(bits: number): this {
     if (bits === 0) return this;
-    this.low = ((this.low >>> bits) | (this.high << (32 - bits))) >>> 0;
-    this.high = this.high >>> bits;
+    this.low = (this.low >>> bits) | (this.high << (32 - bits));
+    this.high = (this.high >>> bits) | 0;
     return this;
   }
 
@@ -87,19 +91,14 @@ export class U64 {
    */
   multiplyHigh(multiplier: number): this {
     const { high, low } = this;
-    this.high = highProduct(high, multiplier);
-    this.low = Math.imul(high, multiplier) >>> 0;
-    const carried = this.low + highProduct(low, multiplier);
-    this.low = carried >>> 0;
-    if (carried >= TWO_POW_32) this.high = (this.high + 1) >>> 0;
-    return this;
+    return this.setProduct(high, multiplier, highProduct(low, multiplier));
   }
 
   /** this = a * b + addend, for a, b and addend unsigned 32-bit integers. Never overflows. */
   setProduct(a: number, b: number, addend: number): this {
-    const low = (Math.imul(a, b) >>> 0) + addend;
-    this.high = highProduct(a, b) + (low >= TWO_POW_32 ? 1 : 0);
-    this.low = low >>> 0;
+    const low = (Math.imul(a, b) + addend) | 0;
+    this.high = (highProduct(a, b) + (isBelow(low, addend) ? 1 : 0)) | 0;
+    this.low = low;
     return this;
   }
 }
@@ -110,9 +109,19 @@ export function storeWords(words: Int32Array, index: number, value: number): voi
   words[index + 1] = (value / TWO_POW_32) | 0;
 }
 
-/** The upper half of a 32 x 32 bit product. In 16-bit steps, so that no partial product passes 2^49. */
+/** Whether one half is less than another, both taken as unsigned. */
+function isBelow(a: number, b: number): boolean {
+  return a >>> 0 < b >>> 0;
+}
+
+/** The upper half of a 32 x 32 bit product of unsigned integers, from products of their 16-bit halves. */
 function highProduct(a: number, b: number): number {
-  const lower = a * (b & 0xffff);
-  const upper = a * (b >>> 16);
-  return Math.floor((upper + Math.floor(lower / 65_536)) / 65_536);
+  const aLow = a & 0xffff;
+  const aHigh = a >>> 16;
+  const bLow = b & 0xffff;
+  const bHigh = b >>> 16;
+  // Neither sum passes 2^32 - 1: 0xffff * 0xffff + 0xffff is 0xffff0000.
+  const middle = Math.imul(aHigh, bLow) + (Math.imul(aLow, bLow) >>> 16);
+  const other = Math.imul(aLow, bHigh) + (middle & 0xffff);
+  return (Math.imul(aHigh, bHigh) + (middle >>> 16) + (other >>> 16)) | 0;
 }

@@ -1,3 +1,4 @@
+import { remainderOf } from "../../shared/division.js";
 import { burstNs, type Jitter } from "../../shared/jitter.js";
 import { NS_PER_US, type Ns } from "../../shared/units.js";
 import { CpuMode } from "../accounting/cpu-time.js";
@@ -27,7 +28,7 @@ export class MixedTask implements Task {
   start(): void {}
 
   ran(ns: Ns): void {
-    this.remainingNs -= ns % (USER_BURST_NS + SYSTEM_BURST_NS);
+    this.remainingNs -= remainderOf(ns, USER_BURST_NS + SYSTEM_BURST_NS);
     // Less than one cycle is left to take, and no burst is shorter than half its length: at most four end in it.
     while (this.remainingNs <= 0) {
       this.mode = this.mode === CpuMode.User ? CpuMode.System : CpuMode.User;
