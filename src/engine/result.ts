@@ -4,7 +4,8 @@ import type { AccountingName, HostKind, Scenario } from "./scenario.js";
 /** What a run found. Schema `stealclock.run/1`; every ns is an integer. */
 export interface RunResult {
   readonly schema: "stealclock.run/1";
-  readonly engine: "real";
+  readonly engine: "real" | "virtual";
+  readonly seed: number | null;
   readonly host: HostKind;
   readonly config: Scenario;
   /** From the start of the run's threads to t0. */
