@@ -4,6 +4,7 @@ import type { CliContext } from "./context.js";
 import { addEmulateFlags, readEmulateFlags } from "./flags.js";
 import { Output } from "./output.js";
 import { packageVersion } from "./package-root.js";
+import { addPageCommand } from "./page-command.js";
 import { type Outputs, runEmulate } from "./run-emulate.js";
 import { shippedScenarios } from "./scenario-file.js";
 
@@ -34,6 +35,7 @@ async function runGuarded(argv: readonly string[], context: CliContext, outputs:
   const program = buildProgram(outputs, async (command) => {
     exitCode = await runEmulate(readEmulateFlags(command), context, outputs);
   });
+  addPageCommand(program, outputs);
   try {
     await program.parseAsync([...argv], { from: "user" });
     return exitCode;

@@ -49,7 +49,10 @@ export function parseScenario(text: string, file: string): SettingsSource {
   }
   const outcome = parseSettings(toPlain(document, at));
   if ("settings" in outcome) {
-    return { settings: outcome.settings, where: (path) => `${at(offsetOf(document, path, "value"))}: ${pathText(path)}` };
+    return {
+      settings: outcome.settings,
+      where: (path) => `${at(offsetOf(document, path, "value"))}: ${pathText(path)}`,
+    };
   }
   const lines = outcome.refusals.map(({ path, at: part, message }) => {
     const place = at(offsetOf(document, path, part));
