@@ -87,7 +87,8 @@ test("the frequency is the one that the multiplier was made of, to the kHz", () 
   // 1 GHz, as a host writes it that does not normalise: one cycle is one ns, two half cycles, ...
   assert.equal(tscKhzOf(2 ** 31, 1), 1_000_000);
   assert.equal(tscKhzOf(2 ** 30, 2), 1_000_000);
-  assert.equal(tscKhzOf(4_294_967_295, 0), 1_000_000);
+  // The nearest: 10^6 * 2^32 / 4294964296 is 1000000.7.
+  assert.equal(tscKhzOf(4_294_964_296, 0), 1_000_001);
 });
 
 test("there is no frequency in a multiplier of 0, in a shift of more than 31, and beyond what a number holds", () => {
