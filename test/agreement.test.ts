@@ -44,7 +44,7 @@ for (const [name, offBy] of FIGURES) {
     assert.equal(agreementOf(noisy(0, offBy(7_999_900)), VIRTUAL).verdict, "agrees");
     const { verdict, vcpus } = agreementOf(noisy(0, offBy(8_000_100)), VIRTUAL);
     assert.equal(verdict, "differs");
-    assert.match(vcpus[0].detail, new RegExp(`^${name} .* real, .* virtual: 0\\.27 % apart, 0\\.27 % allowed$`));
+    assert.match(vcpus[0].detail, new RegExp(`^${name} .* real, .* virtual: 0\\.27 points apart, 0\\.27 allowed$`));
     assert.equal(agreementOf(noisy(30_000_000, offBy(37_999_900)), VIRTUAL).verdict, "agrees");
     assert.equal(agreementOf(noisy(30_000_000, offBy(38_000_100)), VIRTUAL).verdict, "differs");
   });

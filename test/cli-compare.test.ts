@@ -106,6 +106,7 @@ test("a document of before there were seeds has none", async () => {
   const { seed, ...older } = await run("");
   assert.equal(seed, null);
   assert.match(await said(older, await run("")), /The two runs are identical/);
+  assert.match(await said(older, await run("", [UNSEEN])), /No setting differs\./);
 });
 
 /** The cells of one row of the first table that has all these titles. */

@@ -2,7 +2,7 @@ import { type Ns, tickNsecOf } from "../../shared/units.js";
 import type { RunResult, VcpuResult } from "../result.js";
 import { MAX_NOISE_SHARE } from "./noise.js";
 
-export type AgreementVerdict = "agrees" | "differs" | "inconclusive";
+type AgreementVerdict = "agrees" | "differs" | "inconclusive";
 
 /** Whether a run on real threads and a virtual one of the same scenario came to the same shares of elapsed time. */
 export interface Agreement {
@@ -13,17 +13,17 @@ export interface Agreement {
   readonly vcpus: readonly VcpuAgreement[];
 }
 
-export interface VcpuAgreement {
+interface VcpuAgreement {
   readonly id: number;
   readonly verdict: AgreementVerdict;
   readonly detail: string;
-  /** How far apart two shares may be; null when the real run's noise is unknown. */
+  /** How far apart two shares may be, 0 to 1; null when the real run's noise is unknown. */
   readonly allowedShare: number | null;
   readonly shares: readonly ShareAgreement[];
 }
 
 /** One share of elapsed time, 0 to 1, in both runs. */
-export interface ShareAgreement {
+interface ShareAgreement {
   readonly name: "run" | "wait" | "halt" | "guest steal";
   readonly realShare: number;
   readonly virtualShare: number;
@@ -80,7 +80,7 @@ function judge(real: VcpuResult, virtual: VcpuResult, realRun: RunResult, virtua
     allowedShare,
     detail:
       `${widest.name} ${percent(widest.realShare)} real, ${percent(widest.virtualShare)} virtual: ` +
-      `${percent(distance(widest))} apart, ${percent(allowedShare)} allowed`,
+      `${points(distance(widest))} points apart, ${points(allowedShare)} allowed`,
   };
 }
 
@@ -109,7 +109,11 @@ function reasonOf(verdict: AgreementVerdict): string {
   }
 }
 
-/** Two decimals: what is allowed may be a hundredth of a percent. */
 function percent(share: number): string {
-  return `${(share * 100).toFixed(2)} %`;
+  return `${points(share)} %`;
+}
+
+/** Points of a percent in two decimals: what is allowed in a long run is a few hundredths. */
+function points(share: number): string {
+  return (share * 100).toFixed(2);
 }
