@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { gunzipSync } from "node:zlib";
 import { pvclockReadNs } from "../src/guest/kvmclock.js";
 import { type PageLocation, PageReader } from "../src/guest/page-reader.js";
 import { StealClock } from "../src/guest/steal-clock.js";
@@ -11,10 +10,9 @@ import { tscRateOf } from "../src/shared/tsc.js";
 import { U64 } from "../src/shared/u64.js";
 import { readPage, writePage } from "../src/shared/version-protocol.js";
 import { encodePvclock, type PvclockStruct, putPvclock, sharedWords } from "./fixtures/pvclock-struct.js";
+import { DIRECTORY, isLive, load, type PageRow, type Rows, structOf } from "./fixtures/recordings.js";
 
 // What a real KVM host wrote, and what its own clocks and scheduler said meanwhile: test/fixtures/recordings/README.md.
-// The variable takes the tests to recordings of the same form elsewhere, longer ones for instance.
-const DIRECTORY = process.env.STEALCLOCK_RECORDINGS ?? join(__dirname, "../../test/fixtures/recordings");
 
 interface Recording {
   readonly name: string;
@@ -33,73 +31,7 @@ const RECORDINGS: readonly Recording[] = [
   { name: "kvm-pages-hotread", equalShare: 0.49 },
 ];
 
-interface MetaRow {
-  readonly who: "meta";
-  readonly tsc_khz: number;
-}
-
-/** A look from the host at both pages and at the vCPU thread's schedstat. */
-interface PageRow {
-  readonly who: "before-first-run" | "sampler" | "vcpu-thread" | "vcpu-end";
-  readonly raw_ns: number;
-  readonly tsc0: number;
-  readonly tsc1: number;
-  readonly pvc: { ver: number; ver_after: number; tsc_ts: number; sys_time: number } & Rate & { flags: number };
-  readonly st: { ver: number; ver_after: number; steal: number; flags: number; preempted: number };
-  readonly ss: { run_delay: number };
-}
-
-interface Rate {
-  readonly mul: number;
-  readonly shift: number;
-}
-
-/** What code inside the guest accepted from the steal page. */
-interface GuestRow {
-  readonly who: "guest";
-  readonly tsc: number;
-  readonly steal: number;
-  readonly ver: number;
-}
-
-type Row = MetaRow | PageRow | GuestRow;
-
-interface Rows {
-  readonly tscKhz: number;
-  readonly pages: readonly PageRow[];
-  readonly guest: readonly GuestRow[];
-}
-
-function load(name: string): Rows {
-  const text = gunzipSync(readFileSync(join(DIRECTORY, `${name}.jsonl.gz`))).toString();
-  const rows = text
-    .trimEnd()
-    .split("\n")
-    .map((line) => JSON.parse(line) as Row);
-  const meta = rows.find((row) => row.who === "meta");
-  assert.ok(meta !== undefined);
-  return {
-    tscKhz: meta.tsc_khz,
-    pages: rows.filter((row) => row.who !== "meta" && row.who !== "guest"),
-    guest: rows.filter((row) => row.who === "guest"),
-  };
-}
-
 const u64 = (value: number): U64 => new U64().setNumber(value);
-
-function structOf({ pvc }: PageRow): PvclockStruct {
-  return {
-    version: pvc.ver,
-    stealMs: 0,
-    tscTimestamp: BigInt(pvc.tsc_ts),
-    systemTimeNs: BigInt(pvc.sys_time),
-    tscToSystemMul: pvc.mul,
-    tscShift: pvc.shift,
-    flags: pvc.flags,
-  };
-}
-
-const isLive = ({ pvc }: PageRow): boolean => pvc.ver !== 0;
 
 /** The page's bytes, read by our guest. */
 function decode(row: PageRow): Int32Array {

@@ -137,7 +137,12 @@ function asSampleInterval(value: unknown): Ns {
   return ns >= min && ns <= max ? ns : refuse(value, "a sample interval", "10ms to 1d");
 }
 
-function readFlag<T>(flag: string, value: unknown, parse: (value: unknown) => T): T | undefined {
+/**
+ * Reads one flag's value; undefined when it was not given.
+ *
+ * @throws StealclockError `bad-input`, naming the flag, when the parser refuses
+ */
+export function readFlag<T>(flag: string, value: unknown, parse: (value: unknown) => T): T | undefined {
   if (value === undefined) return undefined;
   try {
     return parse(value);

@@ -27,6 +27,21 @@ export function shortTime(ns: Ns): string {
   return `${value >= 100 || unit === "ns" ? Math.round(value) : value.toPrecision(3)}${unit}`;
 }
 
+/** A length of time to the nanosecond: "0.001831404s", "14m 30.4s", "1d 0h 0m 3s". @param ns not negative */
+export function exactTime(ns: bigint): string {
+  const nsPerSecond = BigInt(NS_PER_SECOND);
+  const whole = ns / nsPerSecond;
+  const parts = [
+    [whole / 86_400n, "d"],
+    [(whole / 3_600n) % 24n, "h"],
+    [(whole / 60n) % 60n, "m"],
+  ] as const;
+  const first = parts.findIndex(([value]) => value > 0n);
+  const larger = first === -1 ? [] : parts.slice(first).map(([value, unit]) => `${value}${unit}`);
+  const fraction = `${ns % nsPerSecond}`.padStart(9, "0").replace(/0+$/, "");
+  return [...larger, `${whole % 60n}${fraction === "" ? "" : `.${fraction}`}s`].join(" ");
+}
+
 /** The sum, exact however many terms there are, then as near as a double comes. */
 export function sum(values: Iterable<number>): number {
   let total = 0n;

@@ -1,9 +1,11 @@
 import { Command, CommanderError } from "commander";
 import { StealclockError } from "../shared/errors.js";
+import { addCompareCommand } from "./compare-command.js";
 import type { CliContext } from "./context.js";
 import { addEmulateFlags, readEmulateFlags } from "./flags.js";
 import { Output } from "./output.js";
 import { packageVersion } from "./package-root.js";
+import { addPageCommand } from "./page-command.js";
 import { type Outputs, runEmulate } from "./run-emulate.js";
 import { shippedScenarios } from "./scenario-file.js";
 
@@ -15,7 +17,7 @@ const EXIT_INTERRUPTED = 130;
  * The whole command line: parses, runs, prints.
  *
  * @param argv arguments after the program's name
- * @returns the exit code: 0 all held, 1 an invariant broke or a part died, 2 bad input
+ * @returns the exit code: 0 all held, 1 an invariant broke, a part died or runs differ that should not, 2 bad input
  */
 export async function runCli(argv: readonly string[], context: CliContext): Promise<number> {
   const stop = new AbortController();
@@ -33,6 +35,10 @@ async function runGuarded(argv: readonly string[], context: CliContext, outputs:
   let exitCode = 0;
   const program = buildProgram(outputs, async (command) => {
     exitCode = await runEmulate(readEmulateFlags(command), context, outputs);
+  });
+  addPageCommand(program, outputs);
+  addCompareCommand(program, outputs, (found) => {
+    exitCode = found;
   });
   try {
     await program.parseAsync([...argv], { from: "user" });

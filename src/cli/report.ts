@@ -43,7 +43,8 @@ const LEGEND =
   "us sy id st: % of the accounted time, as top shows it. seen: steal, true: waiting for a pCPU, both in % of the " +
   "elapsed time. unacc: elapsed time in no account.";
 
-function headline({ config, elapsedNs, stoppedEarly }: RunResult): string {
+/** What ran, and for how long. */
+export function headline({ config, elapsedNs, stoppedEarly }: RunResult): string {
   const where = config.host === "fair" ? `on ${count(config.pcpus, "pCPU")}` : "on the linux host";
   const early = stoppedEarly ? ", stopped early" : "";
   return `${count(config.vcpus.length, "vCPU")} ${where}, ${config.accounting} at HZ ${config.hz}, ${seconds(elapsedNs)} s${early}`;

@@ -2,7 +2,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { type Document, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit } from "yaml";
 import { StealclockError } from "../shared/errors.js";
+import { whyUnreadable } from "./input-file.js";
 import { SCENARIO_FOLDER } from "./package-root.js";
+import { pathText } from "./path-text.js";
 import type { Path, Settings } from "./scenario-schema.js";
 import { parseSettings } from "./settings-parse.js";
 import { didYouMean } from "./suggest.js";
@@ -47,11 +49,14 @@ export function parseScenario(text: string, file: string): SettingsSource {
   }
   const outcome = parseSettings(toPlain(document, at));
   if ("settings" in outcome) {
-    return { settings: outcome.settings, where: (path) => `${at(offsetOf(document, path, "value"))}: ${keyOf(path)}` };
+    return {
+      settings: outcome.settings,
+      where: (path) => `${at(offsetOf(document, path, "value"))}: ${pathText(path)}`,
+    };
   }
   const lines = outcome.refusals.map(({ path, at: part, message }) => {
     const place = at(offsetOf(document, path, part));
-    return part === "key" ? `${place}: ${message}` : `${place}: ${keyOf(path)}: ${message}`;
+    return part === "key" ? `${place}: ${message}` : `${place}: ${pathText(path)}: ${message}`;
   });
   throw new StealclockError("bad-input", lines.join("\n"));
 }
@@ -72,22 +77,8 @@ function readText(path: string, name: string): string {
     return readFileSync(path, "utf8");
   } catch (error) {
     const shipped = shippedScenarios();
-    const reason = error instanceof Error && "code" in error ? reasonOf(String(error.code)) : String(error);
     const accepted = `a YAML file, or one of ${shipped.join(", ")}${didYouMean(name, shipped)}`;
-    throw new StealclockError("bad-input", `${name}: ${reason}; accepted: ${accepted}`);
-  }
-}
-
-function reasonOf(code: string): string {
-  switch (code) {
-    case "ENOENT":
-      return "no such file";
-    case "EISDIR":
-      return "this is a folder";
-    case "EACCES":
-      return "not allowed to read it";
-    default:
-      return `cannot read it (${code})`;
+    throw new StealclockError("bad-input", `${name}: ${whyUnreadable(error)}; accepted: ${accepted}`);
   }
 }
 
@@ -105,11 +96,6 @@ function toPlain(document: Document.Parsed, at: (offset: number) => string): unk
     const message = error instanceof Error ? error.message : String(error);
     throw new StealclockError("bad-input", `${at(unresolved ?? 0)}: ${message}; accepted: YAML whose aliases resolve`);
   }
-}
-
-/** ["vcpus", 1, "nice"] is "vcpus[1].nice". */
-function keyOf(path: Path): string {
-  return path.map((step, index) => (typeof step === "number" ? `[${step}]` : index === 0 ? step : `.${step}`)).join("");
 }
 
 /** Where in the text a setting stands: the deepest node on the way to it that there is. */

@@ -4,13 +4,11 @@ import { STEAL_MS_WORD, STEAL_NS_WORD, VERSION_WORD } from "../shared/pvclock-pa
 import { U64 } from "../shared/u64.js";
 import type { Ns } from "../shared/units.js";
 import { checkInvariants } from "./check/invariants.js";
+import { MAX_NOISE_SHARE } from "./check/noise.js";
 import type { RunChecker } from "./check/run-checker.js";
 import type { HostFigures, InvariantResult, PageFigures, RunResult, Sample, VcpuResult, VcpuSample } from "./result.js";
 import type { Scenario } from "./scenario.js";
 import type { VcpuReport } from "./vcpu-report.js";
-
-/** Above this share of elapsed time the real machine had more say than the scheduler that is emulated. */
-const MAX_NOISE_SHARE = 0.05;
 
 /** What a driver has in hand when its run is over. */
 export interface FinishedRun {
