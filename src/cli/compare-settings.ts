@@ -34,7 +34,7 @@ interface Difference {
 }
 
 function settingsOf({ engine, seed, config }: RunResult): unknown {
-  return { engine, seed, ...config, vcpus: vcpusOf(config) };
+  return { ...config, engine, seed, vcpus: vcpusOf(config) };
 }
 
 /** Staggered tick phases follow from HZ and the number of vCPUs: they are no settings of their own. */
