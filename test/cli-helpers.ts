@@ -69,6 +69,7 @@ export function runResult(config: Scenario, changes: Partial<RunResult> = {}): R
   return {
     schema: "stealclock.run/1",
     engine: "real",
+    seed: null,
     host: config.host,
     config,
     bootNs: 120_000_000,
