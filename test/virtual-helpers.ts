@@ -44,3 +44,22 @@ export function pageOf({ ram, host: { publisher } }: VirtualMachine, vcpu: numbe
   assert.ok(base >= 0, `vCPU ${vcpu} has no registered page`);
   return decodePvclock(ram, base, publisher.hasStealNs);
 }
+
+type Observer = NonNullable<VirtualMachineOptions["observer"]>;
+
+const DEAF: Observer = {
+  schedIn: () => {},
+  schedOut: () => {},
+  woken: () => {},
+  suspended: () => {},
+  registered: () => {},
+  unregistered: () => {},
+  published: () => {},
+  moved: () => {},
+  told: () => {},
+};
+
+/** Hears only of what it has a method for. */
+export function observerOf(methods: Partial<Observer>): Observer {
+  return { ...DEAF, ...methods };
+}
