@@ -9,6 +9,7 @@ import type { TickAccounting } from "../src/guest/accounting/tick-accounting.js"
 import { defaultPvclockAddress } from "../src/guest/build-guest-cpu.js";
 import { GuestCpu } from "../src/guest/guest-cpu.js";
 import { GuestTime } from "../src/guest/guest-time.js";
+import { Hotplug } from "../src/guest/hotplug.js";
 import { guestRamBytes } from "../src/guest/kernel-data.js";
 import { SoftlockupWatchdog } from "../src/guest/softlockup-watchdog.js";
 import { TickDevice } from "../src/guest/tick-device.js";
@@ -206,12 +207,13 @@ class Bench {
         offersSteal: true,
         nanoseconds: true,
         tsc,
+        stealAtStartNs: 0,
         measuredNs: () => this.#outOfGuestNs,
         auditOf: () => null,
       },
-      { registered: () => {}, unregistered: () => {}, published: () => {} },
+      [],
     );
-    const platform = new KvmPlatform(ram.byteLength, true, true, this.#publisher);
+    const platform = new KvmPlatform(ram.byteLength, this.#publisher);
     this.time = new GuestTime(
       {
         ram,
@@ -235,6 +237,7 @@ class Bench {
       tick: new TickDevice(tickNsec),
       watchdog: new RecordingWatchdog(this.events, watchdogPeriodNs),
       task: new RecordingTask(this.events, task),
+      hotplug: new Hotplug([]),
     });
     this.cpu.begin(startNs, phaseNs);
     this.events.length = 0;
@@ -326,7 +329,7 @@ describe("a guest CPU that comes back after ticks fell due", () => {
 
 describe("a guest CPU that runs", () => {
   test("takes each tick when it falls due, in the mode that it interrupted, before the task moves on", () => {
-    const bench = new Bench({ task: new MixedTask() }).enterAt(0);
+    const bench = new Bench({ task: new MixedTask(null) }).enterAt(0);
     // 2 * 1.73 + 0.91 = 4.37 ms: the tick comes in the second user burst; told late, it still interrupts that burst.
     bench.runUntil(3 * NS_PER_MS).advanceTo(5 * NS_PER_MS);
     assert.deepEqual(bench.takeEvents().slice(-3), [
@@ -441,7 +444,7 @@ const arbTask: fc.Arbitrary<() => Task> = fc.oneof(
   fc.constantFrom<(() => Task)[]>(
     () => new BusyTask(CpuMode.User, true),
     () => new BusyTask(CpuMode.System, false),
-    () => new MixedTask(),
+    () => new MixedTask(null),
     () => new IdleTask(),
   ),
   fc

@@ -8,7 +8,7 @@ import { FLAG_GUEST_STOPPED, flagsOf, SHIFT_AND_FLAGS_WORD } from "../src/shared
 import { NS_PER_MS, NS_PER_SECOND, type Ns } from "../src/shared/units.js";
 import { setGuestStopped } from "../src/shared/version-protocol.js";
 import { type ScenarioChanges, scenarioOf } from "./engine-helpers.js";
-import { runVirtually, virtually } from "./virtual-helpers.js";
+import { runToEnd, runVirtually, virtually } from "./virtual-helpers.js";
 
 const MODES: readonly WatchdogMode[] = ["plain", "steal-aware"];
 
@@ -206,12 +206,12 @@ describe("a task that lets the watchdog run", () => {
 
 /** When vCPU 0 first reported a soft lockup, or null. */
 function firstReportAt(scenario: Scenario, prepare: (machine: VirtualMachine) => void = () => {}): Ns | null {
-  const machine = new VirtualMachine(scenario);
+  const machine = new VirtualMachine(virtually(scenario));
   prepare(machine);
   let firstAt: Ns | null = null;
   const before = machine.onInstant;
   machine.onInstant = (now) => {
-    before(now);
+    before?.(now);
     if (firstAt === null && machine.guests[0].watchdog.reported > 0) firstAt = now;
   };
   machine.run(scenario.durationNs);
@@ -277,14 +277,14 @@ describe("a stuck task", () => {
   });
 
   test("the guest clears the bit when it has taken note: once stopped is one touch", () => {
-    const machine = new VirtualMachine(oneVcpu("plain", STUCK));
+    const machine = new VirtualMachine(virtually(oneVcpu("plain", STUCK)));
     const { base } = machine.host.publisher.pageOf(0);
     const stoppedBit = () => flagsOf(machine.ram[base + SHIFT_AND_FLAGS_WORD]) & FLAG_GUEST_STOPPED;
-    machine.runUntil(100 * NS_PER_MS);
+    machine.run(100 * NS_PER_MS);
     setGuestStopped(machine.ram, base);
     assert.notEqual(stoppedBit(), 0);
-    machine.runUntil(110 * NS_PER_MS);
+    machine.run(110 * NS_PER_MS);
     assert.equal(stoppedBit(), 0);
-    assert.equal(machine.finish().vcpus[0].guest.softlockups.reported, 1);
+    assert.equal(runToEnd(machine).vcpus[0].guest.softlockups.reported, 1);
   });
 });

@@ -8,9 +8,9 @@ import { LedgerState } from "../src/host/ledger.js";
 import { NICE_0_WEIGHT, weightOfNice } from "../src/host/weights.js";
 import { MAX_TIME_NS, NS_PER_MS, NS_PER_SECOND, NS_PER_US, type Ns, tickNsecOf } from "../src/shared/units.js";
 import { scenarioOf } from "./engine-helpers.js";
-import { checkerOf, runVirtually } from "./virtual-helpers.js";
+import { checkerOf, runVirtually, virtually } from "./virtual-helpers.js";
 
-/** Random small scenarios in lock-step: what must hold whatever is asked for. */
+/** Random small scenarios in virtual time: what must hold whatever is asked for. */
 
 const MAX_PCPUS = 4;
 
@@ -55,6 +55,8 @@ const arbScenario: fc.Arbitrary<Scenario> = fc
   .record({ pcpus: fc.integer({ min: 1, max: MAX_PCPUS }), hz: fc.constantFrom<Scenario["hz"][]>(100, 250, 300, 1000) })
   .chain(({ pcpus, hz }) =>
     fc.record<Scenario>({
+      engine: fc.constant("virtual"),
+      seed: fc.nat(0xffff_ffff),
       host: fc.constant("fair"),
       durationNs: fc.integer({ min: NS_PER_MS, max: 100 * NS_PER_MS }),
       pcpus: fc.constant(pcpus),
@@ -80,26 +82,28 @@ const arbScenario: fc.Arbitrary<Scenario> = fc
       vcpus: fc.array(arbVcpu(pcpus, tickNsecOf(hz)), { minLength: 2, maxLength: 12 }),
       hostTasks: fc.array(arbHostTask(pcpus), { maxLength: 3 }),
       faults: fc.constant([]),
+      chance: fc.constant({ jitterPercent: 0, wakeLatencyNs: 0, hostNoiseNs: 0 }),
+      startAtNs: fc.constant(0),
+      timeline: fc.constant([]),
+      pageMemory: fc.constant("zero"),
     }),
   );
 
-/** Latencies in turn, from none to longer than any slice. */
-const arbLatencies = fc.array(fc.oneof(fc.constant(0), fc.nat(60 * NS_PER_US), fc.nat(15 * NS_PER_MS)), {
-  minLength: 1,
-});
+/** The longest latency: none, as on a real machine, or longer than any slice. */
+const arbLatencyNs = fc.oneof(fc.constant(0), fc.nat(60 * NS_PER_US), fc.nat(15 * NS_PER_MS));
 
-const arbOptions: fc.Arbitrary<LockstepOptions> = fc
+const arbLateScenario: fc.Arbitrary<Scenario> = fc
   .record({
-    startNs: fc.oneof(fc.constant(0), fc.nat(NS_PER_SECOND), fc.constant(MAX_TIME_NS - NS_PER_SECOND)),
-    grants: arbLatencies,
-    kicks: arbLatencies,
+    scenario: arbScenario,
+    startAtNs: fc.oneof(fc.constant(0), fc.nat(NS_PER_SECOND), fc.constant(MAX_TIME_NS - NS_PER_SECOND)),
+    wakeLatencyNs: arbLatencyNs,
+    hostNoiseNs: arbLatencyNs,
   })
-  .map(({ startNs, grants, kicks }) => ({ startNs, grantLatencyNs: inTurn(grants), kickLatencyNs: inTurn(kicks) }));
-
-function inTurn(values: readonly Ns[]): () => Ns {
-  let next = 0;
-  return () => values[next++ % values.length];
-}
+  .map(({ scenario, startAtNs, ...latencies }) => ({
+    ...scenario,
+    startAtNs,
+    chance: { jitterPercent: 0, ...latencies },
+  }));
 
 function assertSound(result: RunResult): void {
   for (const { name, status, detail } of result.invariants) assert.notEqual(status, "broken", `${name}: ${detail}`);
@@ -111,7 +115,9 @@ function assertSound(result: RunResult): void {
 }
 
 /** @returns the pCPUs that nobody holds although a vCPU waits that may run there */
-function wastedPcpus({ checker, scenario }: VirtualMachine): number[] {
+function wastedPcpus(machine: VirtualMachine): number[] {
+  const { scenario } = machine;
+  const checker = checkerOf(machine);
   const waiting = checker.witnesses.flatMap(({ inGuest, state }, id) => (!inGuest && state === 1 ? [id] : []));
   const held = new Set(checker.witnesses.filter(({ inGuest }) => inGuest).map(({ pcpu }) => pcpu));
   const mayRun = (id: number, pcpu: number): boolean => scenario.vcpus[id].pcpus?.includes(pcpu) ?? true;
@@ -123,8 +129,8 @@ function wastedPcpus({ checker, scenario }: VirtualMachine): number[] {
 describe("random scenarios", () => {
   test("whatever is asked for and however late vCPUs answer, every invariant holds", () => {
     fc.assert(
-      fc.property(arbScenario, arbOptions, (scenario, options) => {
-        assertSound(runVirtually(scenario, options));
+      fc.property(arbLateScenario, (scenario) => {
+        assertSound(runVirtually(scenario));
       }),
       { numRuns: 500 },
     );
@@ -132,9 +138,9 @@ describe("random scenarios", () => {
 
   test("no pCPU idles while a vCPU waits that may run there", () => {
     fc.assert(
-      fc.property(arbScenario, arbOptions, (scenario, options) => {
+      fc.property(arbLateScenario, (scenario) => {
         // Without host tasks, so that the notifications tell all of who holds a pCPU.
-        const machine = new VirtualMachine({ ...scenario, hostTasks: [] }, options);
+        const machine = new VirtualMachine({ ...scenario, hostTasks: [] });
         machine.onInstant = (now) => assert.deepEqual(wastedPcpus(machine), [], `at ${now}`);
         machine.run(scenario.durationNs);
       }),
@@ -158,7 +164,7 @@ describe("weighted fairness among constant competitors", () => {
   test("at every instant two vCPUs' service per weight differs by at most a slice of each", () => {
     fc.assert(
       fc.property(arbConstantMembership, (scenario) => {
-        const machine = new VirtualMachine(scenario);
+        const machine = new VirtualMachine(virtually(scenario));
         machine.onInstant = (now) => assertFair(machine, now);
         machine.run(scenario.durationNs);
       }),
@@ -182,7 +188,7 @@ describe("weighted fairness among constant competitors", () => {
 });
 
 /** |S_i / w_i - S_j / w_j| <= slice / w_i + slice / w_j: start-time fair queueing with requests of one slice. */
-function assertFair({ host, scenario }: Lockstep, now: Ns): void {
+function assertFair({ host, scenario }: VirtualMachine, now: Ns): void {
   const shares = host.ledger.vcpus.map((account, id) => {
     const weight = weightOfNice(scenario.vcpus[id].nice);
     return { served: account.totalNs(LedgerState.Run, now) / weight, slice: scenario.sliceNs / weight };

@@ -5,13 +5,15 @@ import { checkInvariants, type Evidence } from "../src/engine/check/invariants.j
 import { RunChecker } from "../src/engine/check/run-checker.js";
 import { StealLog } from "../src/engine/check/steal-log.js";
 import type { InvariantResult, RunResult, VcpuResult } from "../src/engine/result.js";
+import type { Scenario } from "../src/engine/scenario.js";
 import { reportOf, type StealReport, type VcpuReport } from "../src/engine/vcpu-report.js";
-import { VirtualMachine } from "../src/engine/virtual/virtual-machine.js";
+import type { VirtualMachine } from "../src/engine/virtual/virtual-machine.js";
 import { LedgerState } from "../src/host/ledger.js";
 import { OutState } from "../src/host/sched-notifier.js";
 import { STEAL_MS_WORD, STEAL_NS_WORD } from "../src/shared/pvclock-page.js";
 import { NS_PER_MS } from "../src/shared/units.js";
 import { type ScenarioChanges, scenarioOf } from "./engine-helpers.js";
+import { checkerOf, machineOf, runToEnd, runVirtually } from "./virtual-helpers.js";
 
 const CONSERVES = "the ledger conserves time";
 const TORN = "no torn value accepted";
@@ -23,31 +25,30 @@ const AHEAD = "guest steal is never ahead of the host";
 
 /** A finished run, and what it is judged by. */
 interface Finished {
-  readonly machine: Lockstep;
+  readonly machine: VirtualMachine;
   readonly result: RunResult;
   readonly evidence: Evidence;
 }
 
 function finished(changes: ScenarioChanges = {}): Finished {
-  const machine = new VirtualMachine(scenarioOf({ vcpuCount: 3, ...changes }));
-  const result = machine.finish();
-  const { ram, host, checker, guests, scenario } = machine;
+  const machine = machineOf({ vcpuCount: 3, ...changes });
+  const result = runToEnd(machine);
+  const { ram, host, guests, scenario } = machine;
   const evidence: Evidence = {
     elapsedNs: result.elapsedNs,
     ram,
     ledger: host.ledger,
-    checker,
+    checker: checkerOf(machine),
     vcpus: result.vcpus,
     steal: guests.map(({ time: { stealClock } }) => stealReportOf(stealClock)),
     nanoseconds: scenario.stealUnit === "ns" && scenario.stealFeature,
-    stealFeature: scenario.stealFeature,
-    tscKhz: scenario.tscKhz,
+    slowestTscKhz: scenario.tscKhz,
   };
   return { machine, result, evidence };
 }
 
-function stealReportOf({ takenNs, firstVersion, lastVersion, rebaselined }: StealReport): StealReport {
-  return { takenNs, firstVersion, lastVersion, rebaselined };
+function stealReportOf({ takenNs, stretches }: StealReport): StealReport {
+  return { takenNs, stretches: stretches.map((stretch) => ({ ...stretch })) };
 }
 
 /** The same vCPUs, with one part of one of them changed. */
@@ -128,15 +129,16 @@ describe("the ledger's conservation", () => {
 });
 
 describe("the checker beside the host", () => {
-  function checkerOf(vcpuCount: number, exclusivePcpus = true): RunChecker {
-    const checker = new RunChecker(new Int32Array(16), vcpuCount, true, exclusivePcpus);
+  function begunChecker(vcpuCount: number, exclusivePcpus = true): RunChecker {
+    const config = { vcpuCount, countsHalt: true, exclusivePcpus, stealAtStartNs: 0, offersSteal: true };
+    const checker = new RunChecker(new Int32Array(16), config);
     checker.begin(0);
     return checker;
   }
 
   test("sees two vCPUs on one pCPU, where a pCPU belongs to one", () => {
     for (const exclusive of [true, false]) {
-      const checker = checkerOf(2, exclusive);
+      const checker = begunChecker(2, exclusive);
       checker.schedIn(0, 3, 1);
       checker.schedIn(1, 3, 2);
       const seen = exclusive ? ["vCPU 1 was granted pCPU 3 while vCPU 0 had it"] : [];
@@ -145,7 +147,7 @@ describe("the checker beside the host", () => {
   });
 
   test("sees nothing wrong in a pCPU that changes hands, and in a vCPU that changes pCPUs", () => {
-    const checker = checkerOf(2);
+    const checker = begunChecker(2);
     checker.schedIn(0, 0, 1);
     checker.schedOut(0, OutState.Wait, 2);
     checker.schedIn(1, 0, 2);
@@ -157,7 +159,7 @@ describe("the checker beside the host", () => {
   });
 
   test("sees a vCPU granted twice, leaving twice, and woken while awake", () => {
-    const checker = checkerOf(1);
+    const checker = begunChecker(1);
     checker.schedOut(0, OutState.Wait, 1);
     checker.woken(0, 2);
     checker.schedIn(0, 0, 3);
@@ -172,16 +174,18 @@ describe("the checker beside the host", () => {
   });
 
   test("keeps only the first few of very many violations", () => {
-    const checker = checkerOf(1);
+    const checker = begunChecker(1);
     for (let now = 0; now < 1_000; now++) checker.woken(0, now);
     assert.equal(checker.violations.length, 10);
   });
 });
 
 describe("the log of what was published", () => {
+  const BASE = 64;
+
   test("knows the steal of every version, also of those between two changes", () => {
-    const log = new StealLog();
-    log.start(64, 0, 100);
+    const log = new StealLog(0, 1);
+    log.start(BASE, 0, 100);
     for (const [version, publishable] of [
       [2, 100],
       [4, 100],
@@ -189,10 +193,10 @@ describe("the log of what was published", () => {
       [8, 130],
       [10, 190],
     ]) {
-      log.add(version, publishable);
+      log.add(version, publishable, true);
     }
     assert.deepEqual(
-      [2, 4, 6, 8, 10].map((version) => log.stealAt(version)),
+      [2, 4, 6, 8, 10].map((version) => log.stealAt(version, BASE)),
       [0, 0, 30, 30, 90],
     );
     assert.deepEqual([log.updates, log.lastVersion, log.lastStealNs, log.expectedVersion], [5, 10, 90, 10]);
@@ -206,43 +210,78 @@ describe("the log of what was published", () => {
       [0x7fff_fffe, -0x7fff_fffe],
       [-1, 4],
     ]) {
-      const log = new StealLog();
-      log.start(64, found, 0);
-      log.add(0, 0);
-      log.add(0, 0);
+      const log = new StealLog(0, 1);
+      log.start(BASE, found, 0);
+      log.add(0, 0, true);
+      log.add(0, 0, true);
       assert.equal(log.expectedVersion, expected, `found ${found}`);
     }
   });
 
-  test("finds versions across their wrap", () => {
-    const log = new StealLog();
-    log.start(64, 0x7fff_fffc, 0);
-    log.add(0x7fff_fffe, 10);
-    log.add(-0x8000_0000, 20);
-    log.add(-0x7fff_fffe, 30);
+  test("keeps pages apart: a page at another address has versions of its own", () => {
+    const log = new StealLog(0, 1);
+    const OTHER = BASE + 64;
+    log.start(BASE, 0, 0);
+    for (const [version, publishable] of [
+      [2, 0],
+      [4, 10],
+      [6, 20],
+    ]) {
+      log.add(version, publishable, true);
+    }
+    log.start(OTHER, 0, 20);
+    log.add(2, 20, true);
+    log.add(4, 30, true);
     assert.deepEqual(
-      [0x7fff_fffe, -0x8000_0000, -0x7fff_fffe].map((version) => log.stealAt(version)),
+      [2, 4, 6].map((version) => log.stealAt(version, BASE)),
+      [0, 10, 20],
+    );
+    assert.deepEqual(
+      [2, 4].map((version) => log.stealAt(version, OTHER)),
+      [20, 30],
+    );
+  });
+
+  test("knows what a guest can take of it, in the unit of its field and from where the field began", () => {
+    const log = new StealLog(NS_PER_MS - 1, 1);
+    log.start(BASE, 0, 5);
+    log.add(2, 5, true);
+    assert.deepEqual([log.takeableNs(1), log.takeableNs(NS_PER_MS)], [0, 0]);
+    log.add(4, 6, true);
+    assert.deepEqual([log.takeableNs(1), log.takeableNs(NS_PER_MS)], [1, NS_PER_MS]);
+    log.add(6, 5 + 2 * NS_PER_MS, true);
+    assert.deepEqual([log.takeableNs(1), log.takeableNs(NS_PER_MS)], [2 * NS_PER_MS, 2 * NS_PER_MS]);
+  });
+
+  test("finds versions across their wrap", () => {
+    const log = new StealLog(0, 1);
+    log.start(BASE, 0x7fff_fffc, 0);
+    log.add(0x7fff_fffe, 10, true);
+    log.add(-0x8000_0000, 20, true);
+    log.add(-0x7fff_fffe, 30, true);
+    assert.deepEqual(
+      [0x7fff_fffe, -0x8000_0000, -0x7fff_fffe].map((version) => log.stealAt(version, BASE)),
       [10, 20, 30],
     );
   });
 
   test("after very many changes knows the first and the latest, and says when it does not know", () => {
-    const log = new StealLog();
-    log.start(64, 0, 0);
-    for (let update = 1; update <= 20_000; update++) log.add(2 * update, 7 * update);
-    assert.equal(log.stealAt(2), 7);
-    assert.equal(log.stealAt(4), null);
-    assert.equal(log.stealAt(2 * 19_000), 7 * 19_000);
-    assert.equal(log.stealAt(40_000), 140_000);
+    const log = new StealLog(0, 1);
+    log.start(BASE, 0, 0);
+    for (let update = 1; update <= 20_000; update++) log.add(2 * update, 7 * update, true);
+    assert.equal(log.stealAt(2, BASE), 7);
+    assert.equal(log.stealAt(4, BASE), null);
+    assert.equal(log.stealAt(2 * 19_000, BASE), 7 * 19_000);
+    assert.equal(log.stealAt(40_000, BASE), 140_000);
   });
 
   test("a page that is registered again counts on, and its updates anew", () => {
-    const log = new StealLog();
-    log.start(64, 0, 100);
-    log.add(2, 150);
-    log.start(128, 20, 200);
-    log.add(22, 260);
-    assert.deepEqual([log.base, log.updates, log.expectedVersion, log.lastStealNs], [128, 1, 22, 160]);
+    const log = new StealLog(0, 1);
+    log.start(BASE, 0, 100);
+    log.add(2, 150, true);
+    log.start(BASE + 64, 20, 200);
+    log.add(22, 260, true);
+    assert.deepEqual([log.base, log.updates, log.expectedVersion, log.lastStealNs], [BASE + 64, 1, 22, 160]);
   });
 });
 
@@ -309,8 +348,8 @@ describe("clocks", () => {
     assert.deepEqual(byStatus(checkInvariants(withRaw(4)), "broken"), []);
     assertBroken(withRaw(5), CLOCKS, /^vCPU 0: a raw step back of 5 ns, the arithmetic explains 4$/);
     // A slow TSC has long cycles.
-    assert.deepEqual(byStatus(checkInvariants({ ...withRaw(22), tscKhz: 100_000 }), "broken"), []);
-    assert.deepEqual(byStatus(checkInvariants({ ...withRaw(23), tscKhz: 100_000 }), "broken"), [CLOCKS]);
+    assert.deepEqual(byStatus(checkInvariants({ ...withRaw(22), slowestTscKhz: 100_000 }), "broken"), []);
+    assert.deepEqual(byStatus(checkInvariants({ ...withRaw(23), slowestTscKhz: 100_000 }), "broken"), [CLOCKS]);
   });
 });
 
@@ -345,12 +384,14 @@ describe("what the guest took", () => {
     test(`is held against the host's log to the ${stealUnit}, too much or too little`, () => {
       const { evidence } = finished({ stealUnit });
       for (const by of [unitNs, -unitNs]) {
-        const steal = withSteal(evidence, 1, { takenNs: evidence.steal[1].takenNs + by });
+        const [stretch] = evidence.steal[1].stretches;
+        const takenNs = stretch.takenNs + by;
+        const steal = withSteal(evidence, 1, { takenNs, stretches: [{ ...stretch, takenNs }] });
         const vcpus = withVcpu(evidence.vcpus, 1, "guest", { stealNs: evidence.vcpus[1].guest.stealNs + by });
         // A guest that took too much may be ahead of its host as well: another invariant.
         const log = checkInvariants({ ...evidence, steal, vcpus }).find(({ name }) => name === LOG);
         assert.equal(log?.status, "broken");
-        assert.match(log.detail, /^vCPU 1: the guest took \d+ ns up to version \d+, the host published \d+$/);
+        assert.match(log.detail, /^vCPU 1: the guest took \d+ ns in versions 2 to \d+, the host published \d+$/);
       }
     });
   }
@@ -363,16 +404,69 @@ describe("what the guest took", () => {
     }
   });
 
-  test("is compared for the versions that it accepted: an update earlier would be another figure", () => {
+  test("is what its stretches say: a sum that leaves some out, or makes some up, is found", () => {
     const { evidence } = finished();
-    const steal = withSteal(evidence, 0, { lastVersion: evidence.steal[0].lastVersion - 2 });
-    assertBroken({ ...evidence, steal }, LOG, /^vCPU 0: /);
+    for (const by of [1, -1]) {
+      const steal = withSteal(evidence, 1, { takenNs: evidence.steal[1].takenNs + by });
+      const log = checkInvariants({ ...evidence, steal }).find(({ name }) => name === LOG);
+      assert.equal(log?.status, "broken");
+      assert.match(log.detail, /^vCPU 1: accounted [^;]*; vCPU 1: the guest took \d+ ns, its stretches are \d+$/);
+    }
   });
 
-  test("is not compared when differences were dropped on purpose", () => {
+  test("is compared for the versions that it accepted: an update earlier would be another figure", () => {
     const { evidence } = finished();
-    const steal = withSteal(evidence, 0, { takenNs: 1, rebaselined: true });
-    assert.deepEqual(byStatus(checkInvariants({ ...evidence, steal }), "broken"), []);
+    const [stretch] = evidence.steal[0].stretches;
+    const steal = withSteal(evidence, 0, { stretches: [{ ...stretch, lastVersion: stretch.lastVersion - 2 }] });
+    assertBroken(
+      { ...evidence, steal },
+      LOG,
+      /^vCPU 0: the guest took \d+ ns in versions 2 to \d+, the host published/,
+    );
+  });
+
+  describe("with a break in between, as of a CPU that was offline", () => {
+    /** vCPU 0 took what the log says up to its 10th update and from its 20th on; it is told to have taken this much more. */
+    function withBreak(firstMoreNs: number, secondMoreNs: number): Evidence {
+      const { evidence } = finished({ stealUnit: "ns" });
+      const { log } = evidence.checker.witnesses[0];
+      const [{ base, firstVersion, lastVersion }] = evidence.steal[0].stretches;
+      const tookNs = (from: number, to: number) => (log.stealAt(to, base) ?? 0) - (log.stealAt(from, base) ?? 0);
+      const [left, back] = [firstVersion + 20, firstVersion + 40];
+      assert.ok(tookNs(left, back) > 0, "something was stolen in the break");
+      const stretches = [
+        { base, firstVersion, lastVersion: left, takenNs: tookNs(firstVersion, left) + firstMoreNs },
+        { base, firstVersion: back, lastVersion, takenNs: tookNs(back, lastVersion) + secondMoreNs },
+      ];
+      const takenNs = stretches[0].takenNs + stretches[1].takenNs;
+      return {
+        ...evidence,
+        steal: withSteal(evidence, 0, { takenNs, stretches }),
+        vcpus: withVcpu(evidence.vcpus, 0, "guest", { stealNs: takenNs }),
+      };
+    }
+
+    test("is compared for each stretch by itself: what was stolen in the break is nobody's", () => {
+      const invariants = checkInvariants(withBreak(0, 0));
+      assert.deepEqual(byStatus(invariants, "broken"), []);
+      assert.match(invariants.find(({ name }) => name === LOG)?.detail ?? "", /^4 stretches /);
+    });
+
+    test("and to the ns in each, too much or too little, also when the sum of both is right", () => {
+      for (const [first, second] of [
+        [1, 0],
+        [-1, 0],
+        [0, 1],
+        [0, -1],
+      ]) {
+        const which = first === 0 ? "[0-9]{2,}" : "2";
+        const wrong = new RegExp(
+          `^vCPU 0: the guest took \\d+ ns in versions ${which} to \\d+, the host published \\d+$`,
+        );
+        assertBroken(withBreak(first, second), LOG, wrong);
+      }
+      assertBroken(withBreak(1, -1), LOG, /^vCPU 0: [^;]*; vCPU 0: [^;]*$/);
+    });
   });
 });
 
@@ -463,7 +557,7 @@ describe("a run says what it did not exercise", () => {
   test("and one vCPU with a page is enough", () => {
     const scenario = scenarioOf();
     const vcpus = scenario.vcpus.map((vcpu, id) => ({ ...vcpu, gpa: id === 0 ? 4096 + 32 : null }));
-    const result = new VirtualMachine({ ...scenario, vcpus }).finish();
+    const result = runVirtually({ ...scenario, vcpus });
     assert.deepEqual(byStatus(result.invariants, "not exercised"), [TORN]);
     assert.match(result.vcpus[0].page.refused ?? "", /not aligned/);
     assert.equal(result.vcpus[0].guest.stealEnabled, false);
@@ -472,8 +566,12 @@ describe("a run says what it did not exercise", () => {
 
   test("noise above 5 % of elapsed time is a warning, and breaks nothing", () => {
     const run = finished();
-    assert.deepEqual(assembledWith(run, { noiseNs: [0, 15 * NS_PER_MS, null] }).warnings, []);
-    const result = assembledWith(run, { noiseNs: [15_300_000, 15 * NS_PER_MS, null] });
+    const scenario: Scenario = { ...run.machine.scenario, engine: "real" };
+    assert.deepEqual(assembledWith(run, { scenario, noiseNs: [0, 15 * NS_PER_MS, null] }).warnings, []);
+    const noiseNs = [15_300_000, 15 * NS_PER_MS, null];
+    // What was asked for in virtual time is no fault of the machine.
+    assert.deepEqual(assembledWith(run, { noiseNs }).warnings, []);
+    const result = assembledWith(run, { scenario, noiseNs });
     assert.equal(result.ok, true);
     assert.equal(result.warnings.length, 1);
     assert.match(result.warnings[0], /more than 5 % of elapsed time from 1 of 3 vCPUs .*at most 5\.1 %/);

@@ -41,9 +41,8 @@ function machine(cpus: number, tscKhz = 2_599_998) {
   const ram = sharedWords(16 * (cpus + 1));
   const clock = new SetClock();
   const tsc = new Tsc(tscKhz);
-  const config = { policy: "entry", offersSteal: true, nanoseconds: false, tsc } as const;
-  const observer = { registered: () => {}, unregistered: () => {}, published: () => {} };
-  const host = new PvclockPublisher(ram, cpus, { ...config, measuredNs: () => 0, auditOf: () => null }, observer);
+  const config = { policy: "entry", offersSteal: true, nanoseconds: false, tsc, stealAtStartNs: 0 } as const;
+  const host = new PvclockPublisher(ram, cpus, { ...config, measuredNs: () => 0, auditOf: () => null }, []);
   const guests = Array.from({ length: cpus }, (_, cpu) => {
     const reader = new PageReader(ram, PAGE_WORDS);
     const kvmclock = new Kvmclock(reader, new TscRegister(clock, tsc), new LastValue(ram, LAST_VALUE_WORD));

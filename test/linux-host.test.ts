@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { buildHost } from "../src/engine/build-host.js";
+import { buildChecker, buildHost } from "../src/engine/build-host.js";
 import type { RunChecker } from "../src/engine/check/run-checker.js";
 import { HostCommand } from "../src/host/command-ring.js";
 import { LedgerState } from "../src/host/ledger.js";
@@ -9,6 +9,7 @@ import type { LinuxHost } from "../src/host/linux-host.js";
 import { NEVER } from "../src/shared/deadline-heap.js";
 import { ExitReason, MSR_KVM_SYSTEM_TIME_NEW } from "../src/shared/kvm-abi.js";
 import { GUEST_PAGE_BYTES, STEAL_NS_WORD } from "../src/shared/pvclock-page.js";
+import { Tsc } from "../src/shared/tsc.js";
 import { U64 } from "../src/shared/u64.js";
 import { NS_PER_MS, type Ns } from "../src/shared/units.js";
 import { scenarioOf } from "./engine-helpers.js";
@@ -25,9 +26,11 @@ interface Machine {
 function begun(vcpuCount: number): Machine {
   const ram = new Int32Array(new SharedArrayBuffer((vcpuCount + 1) * GUEST_PAGE_BYTES));
   const scenario = scenarioOf({ host: "linux", measure: "wait", pcpus: 0, stealUnit: "ns", vcpuCount });
-  const built = buildHost(scenario, ram, () => null);
+  const checker = buildChecker(scenario, ram);
+  const parts = { auditOf: () => null, tsc: new Tsc(scenario.tscKhz), observers: [checker] };
+  const built = buildHost(scenario, ram, parts);
   if (built.kind !== "linux") throw new TypeError("asked for a linux host");
-  const { host, checker } = built;
+  const { host } = built;
   for (let vcpu = 0; vcpu < vcpuCount; vcpu++) {
     assert.ok(host.writeMsr(vcpu, MSR_KVM_SYSTEM_TIME_NEW, new U64().setNumber(gpaOf(vcpu) + 1), 0));
   }

@@ -6,26 +6,13 @@ import { flagsOf, SHIFT_AND_FLAGS_WORD, STEAL_MS_WORD } from "../src/shared/pvcl
 import { U64 } from "../src/shared/u64.js";
 import { NS_PER_MS, NS_PER_US, type Ns } from "../src/shared/units.js";
 import { type ScenarioChanges, scenarioOf } from "./engine-helpers.js";
-import { type PvclockStruct, pvclockNs } from "./fixtures/pvclock-struct.js";
+import { pvclockNs } from "./fixtures/pvclock-struct.js";
+import { checkerOf, machineOf, pageOf, runToEnd, virtually } from "./virtual-helpers.js";
 
-/** What the tests of other implementations assert, on machines in lock-step. */
+/** What the tests of other implementations assert, on virtual machines. */
 
-/** The 32 bytes of a vCPU's page, decoded from the ABI's offsets. */
-function pageOf({ ram, host }: Lockstep, vcpu: number): PvclockStruct {
-  const view = new DataView(ram.buffer, host.publisher.pageOf(vcpu).base * 4, 32);
-  return {
-    version: view.getUint32(0, true),
-    stealMs: view.getUint32(4, true),
-    tscTimestamp: view.getBigUint64(8, true),
-    systemTimeNs: view.getBigUint64(16, true),
-    tscToSystemMul: view.getUint32(24, true),
-    tscShift: view.getInt8(28),
-    flags: view.getUint8(29),
-  };
-}
-
-function inGuest({ checker }: Lockstep, vcpu: number): boolean {
-  return checker.witnesses[vcpu].inGuest;
+function inGuest(machine: VirtualMachine, vcpu: number): boolean {
+  return checkerOf(machine).witnesses[vcpu].inGuest;
 }
 
 // tools/testing/selftests/kvm/steal_time.c of the kernel.
@@ -37,7 +24,7 @@ describe("KVM selftest steal_time", () => {
   ];
   const STEAL_FLAG = 0b100;
 
-  function fourOnOne(changes: ScenarioChanges = {}): Lockstep {
+  function fourOnOne(changes: ScenarioChanges = {}): VirtualMachine {
     const scenario = scenarioOf({
       vcpuCount: 4,
       vcpu: { pcpus: [0] },
@@ -45,7 +32,7 @@ describe("KVM selftest steal_time", () => {
       durationNs: 500 * NS_PER_MS,
       ...changes,
     });
-    return new VirtualMachine(scenario);
+    return new VirtualMachine(virtually(scenario));
   }
 
   test("the MSR was accepted, and the page is where it said", () => {
@@ -72,7 +59,7 @@ describe("KVM selftest steal_time", () => {
         assert.equal(stealMs, 4 * vcpu, "one slice of each that was before it");
       }
     };
-    machine.runUntil(20 * NS_PER_MS);
+    machine.run(20 * NS_PER_MS);
     assert.deepEqual([...seen], VCPUS);
   });
 
@@ -95,7 +82,7 @@ describe("KVM selftest steal_time", () => {
           syncs++;
         }
       };
-      machine.runUntil(500 * NS_PER_MS);
+      machine.run(500 * NS_PER_MS);
       assert.ok(syncs > 200, `${syncs} syncs`);
       for (const { stealMs } of last) assert.ok(stealMs > 300, `${stealMs} ms of 500`);
     });
@@ -105,7 +92,7 @@ describe("KVM selftest steal_time", () => {
     const machine = fourOnOne();
     const versions: number[][] = VCPUS.map(() => []);
     for (let slice = 1; slice <= 40; slice++) {
-      machine.runUntil(slice * 4 * NS_PER_MS - 1);
+      machine.run(slice * 4 * NS_PER_MS - 1);
       for (const vcpu of VCPUS.filter((id) => inGuest(machine, id))) {
         const { version } = pageOf(machine, vcpu);
         assert.ok(machine.guests[vcpu].time.readOwn());
@@ -129,18 +116,18 @@ describe("KVM selftest steal_time", () => {
       const halves = new U64().setNumber(value);
       assert.equal(machine.hypercallsOf(0).writeMsr(MSR_KVM_SYSTEM_TIME_NEW, halves), false, `${value}`);
     }
-    machine.runUntil(100 * NS_PER_MS);
+    machine.run(100 * NS_PER_MS);
     assert.equal(machine.host.publisher.pageOf(0).base, base, "the page in use is still that");
     assert.ok(pageOf(machine, 0).version > 2);
   });
 
   test("a page that the guest took back before it goes offline is not written any more", () => {
     const machine = fourOnOne();
-    machine.runUntil(100 * NS_PER_MS);
+    machine.run(100 * NS_PER_MS);
     const { base } = machine.host.publisher.pageOf(2);
     machine.guests[2].time.unregister();
     const words = [...machine.ram.subarray(base, base + 8)];
-    machine.runUntil(300 * NS_PER_MS);
+    machine.run(300 * NS_PER_MS);
     assert.deepEqual([...machine.ram.subarray(base, base + 8)], words);
     assert.equal(flagsOf(words[SHIFT_AND_FLAGS_WORD]), STEAL_FLAG);
     assert.ok(words[STEAL_MS_WORD] > 0);
@@ -151,10 +138,10 @@ describe("KVM selftest steal_time", () => {
 describe("KVM selftest xen_shinfo", () => {
   test("at every sync the present state was entered when all states together say", () => {
     const duty = { kind: "duty", busyNs: 1_500 * NS_PER_US, periodNs: 7 * NS_PER_MS } as const;
-    const scenario = scenarioOf({ vcpuCount: 5, pcpus: 2 });
+    const scenario = scenarioOf({ vcpuCount: 5, pcpus: 2, startAtNs: 12_345 });
     const workloads = [{ kind: "hog" }, duty, { kind: "idle" }, { kind: "mixed" }, duty] as const;
     const vcpus = scenario.vcpus.map((byDefault, id) => ({ ...byDefault, workload: workloads[id] }));
-    const machine = new VirtualMachine({ ...scenario, vcpus }, { startNs: 12_345 });
+    const machine = new VirtualMachine(virtually({ ...scenario, vcpus }));
     let syncs = 0;
     const sync = (now: Ns): void => {
       for (const { sinceNs, runNs, waitNs, haltNs, offlineNs } of machine.host.ledger.vcpus) {
@@ -164,7 +151,7 @@ describe("KVM selftest xen_shinfo", () => {
       }
     };
     machine.onInstant = sync;
-    machine.finish();
+    runToEnd(machine);
     sync(machine.now);
     assert.ok(syncs > 1_000, `${syncs} syncs`);
   });
@@ -175,13 +162,13 @@ describe("KVM selftest kvm_clock", () => {
   for (const update of [{ kind: "entry" }, { kind: "periodic", periodNs: NS_PER_MS }] as const) {
     test(`the guest's clock lies between the host's stamps before and after, update ${update.kind}`, () => {
       const hostTasks = [{ workload: { kind: "hog" }, nice: 0, pcpus: null }] as const;
-      const scenario = scenarioOf({ vcpuCount: 1, hostTasks, update, tscKhz: 2_599_998 });
-      const machine = new VirtualMachine(scenario, { startNs: 1_000_000_007 });
+      const startAtNs = 1_000_000_007;
+      const machine = machineOf({ vcpuCount: 1, hostTasks, update, tscKhz: 2_599_998, startAtNs });
       // The host's clock by the page's own arithmetic, as KVM_GET_CLOCK works it out.
       const hostNs = (): bigint => pvclockNs(pageOf(machine, 0), (BigInt(machine.now) * 2_599_998n) / 1_000_000n);
       const versions = new Set<number>();
       for (let step = 1; step <= 1_000; step++) {
-        machine.runUntil(step * 123_457);
+        machine.run(step * 123_457);
         const startNs = hostNs();
         machine.now += 300 + (step % 7);
         const guestNs = BigInt(machine.guests[0].time.nowNs(machine.now));
@@ -199,9 +186,7 @@ describe("KVM selftest kvm_clock", () => {
 describe("kvm-unit-tests kvmclock_test", () => {
   test("no backward step in 200,000 reads on each of two vCPUs, whose pages are stamped anew meanwhile", () => {
     const hostTasks = [{ workload: { kind: "hog" }, nice: 0, pcpus: null }] as const;
-    const machine = new VirtualMachine(
-      scenarioOf({ pcpus: 2, hostTasks, sliceNs: 100 * NS_PER_US, tscKhz: 2_599_998 }),
-    );
+    const machine = machineOf({ pcpus: 2, hostTasks, sliceNs: 100 * NS_PER_US, tscKhz: 2_599_998 });
     let lastNs = 0;
     let largestRawNs = 0;
     let rawSteps = 0;
@@ -215,7 +200,7 @@ describe("kvm-unit-tests kvmclock_test", () => {
       largestRawNs = Math.max(largestRawNs, time.kvmclock.rawNs);
     };
     for (let round = 1; round <= 2_000; round++) {
-      machine.runUntil(round * 10 * NS_PER_US);
+      machine.run(round * 10 * NS_PER_US);
       for (let turn = 0; turn < 100; turn++) {
         read(turn % 2);
         read(1 - (turn % 2));
@@ -234,9 +219,9 @@ describe("kvm-unit-tests kvmclock_test", () => {
 describe("Firecracker test_steal_time", () => {
   test("two hogs, both vCPUs on one pCPU: steal grows on both from one look at /proc/stat to the next", () => {
     for (const accounting of ["rfc-v2", "mainline"] as const) {
-      const machine = new VirtualMachine(scenarioOf({ accounting, pcpus: 2, vcpu: { pcpus: [0] } }));
+      const machine = machineOf({ accounting, pcpus: 2, vcpu: { pcpus: [0] } });
       const looks = [100, 200, 300].map((ms) => {
-        machine.runUntil(ms * NS_PER_MS);
+        machine.run(ms * NS_PER_MS);
         return machine.guests.map(({ cpuTime }) => cpuTime.stealNs);
       });
       looks.forEach((stealNs, look) => {
@@ -251,8 +236,8 @@ describe("Firecracker test_steal_time", () => {
   test("and does not once each has a pCPU of its own", () => {
     const scenario = scenarioOf({ pcpus: 2 });
     const vcpus = scenario.vcpus.map((byDefault, id) => ({ ...byDefault, pcpus: [id] }));
-    const machine = new VirtualMachine({ ...scenario, vcpus });
-    machine.runUntil(300 * NS_PER_MS);
+    const machine = new VirtualMachine(virtually({ ...scenario, vcpus }));
+    machine.run(300 * NS_PER_MS);
     assert.deepEqual(
       machine.guests.map(({ cpuTime }) => cpuTime.stealNs),
       [0, 0],

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type PageObserver, type PublisherConfig, PvclockPublisher } from "../src/host/pvclock-publisher.js";
+import { type PublisherConfig, PvclockPublisher } from "../src/host/pvclock-publisher.js";
 import {
   FLAG_GUEST_STOPPED,
   FLAG_STEAL_MS,
@@ -19,7 +19,6 @@ import { encodePvclock, type PvclockStruct, sharedWords } from "./fixtures/pvclo
 
 const RUNS = { seed: 20100830, numRuns: 2_000 };
 const RAM_BYTES = 2 * 4096;
-const NOBODY: PageObserver = { registered: () => {}, unregistered: () => {}, published: () => {} };
 
 const anyNs = fc.oneof(
   fc.integer({ min: 0, max: MAX_TIME_NS }),
@@ -41,11 +40,12 @@ function publisherOver(ram: Int32Array, config: Partial<PublisherConfig>): Pvclo
       offersSteal: true,
       nanoseconds: false,
       tsc: new Tsc(2_599_998),
+      stealAtStartNs: 0,
       measuredNs: () => 0,
       auditOf: () => null,
       ...config,
     },
-    NOBODY,
+    [],
   );
 }
 

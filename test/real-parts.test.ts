@@ -12,10 +12,12 @@ import { GuestFiguresReader, GuestFiguresWriter } from "../src/engine/real/guest
 import { HostMailbox, MailboxHypercalls } from "../src/engine/real/mailbox.js";
 import { measureClockCostNs, RealClock } from "../src/engine/real/real-clock.js";
 import { currentThreadId, Schedstat } from "../src/engine/real/schedstat.js";
+import { SharedClockMaximum } from "../src/engine/real/shared-clock-maximum.js";
 import { GuestGate, HostGate } from "../src/engine/real/vcpu-gate.js";
 import { CpuTime } from "../src/guest/accounting/cpu-time.js";
 import { CpuidRegisters, ExitReason, MSR_KVM_SYSTEM_TIME_NEW } from "../src/shared/kvm-abi.js";
 import { GUEST_PAGE_BYTES } from "../src/shared/pvclock-page.js";
+import { Tsc } from "../src/shared/tsc.js";
 import { U64 } from "../src/shared/u64.js";
 import { MAX_TIME_NS, NS_PER_MS, NS_PER_SECOND, type Ns } from "../src/shared/units.js";
 import { scenarioOf } from "./engine-helpers.js";
@@ -305,7 +307,11 @@ describe("hypercalls through a mailbox", () => {
   function machine(vcpu = 1) {
     const control = new AnsweringControl(ControlMemory.allocate(2).buffer, 2);
     const ram = sharedWords((4 * GUEST_PAGE_BYTES) / 4);
-    const { host } = buildHost(scenarioOf({ stealUnit: "ns" }), ram, () => null);
+    const { host } = buildHost(scenarioOf({ stealUnit: "ns" }), ram, {
+      auditOf: () => null,
+      tsc: new Tsc(2_600_000),
+      observers: [],
+    });
     const mailboxes = [0, 1].map((id) => new HostMailbox(control, id));
     const serve = (): void => {
       for (const mailbox of mailboxes) mailbox.serve(host, 5 * NS_PER_SECOND);
@@ -428,7 +434,7 @@ describe("a cost meter", () => {
 describe("the clock monitor", () => {
   function monitors(count: number): ClockMonitor[] {
     const longs = new BigInt64Array(new SharedArrayBuffer(16));
-    return Array.from({ length: count }, () => new ClockMonitor(longs, 1));
+    return Array.from({ length: count }, () => new ClockMonitor(new SharedClockMaximum(longs, 1)));
   }
 
   test("finds steps back before and behind the guard, and how far the raw ones went", () => {

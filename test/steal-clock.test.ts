@@ -52,7 +52,7 @@ test("counts from what the page holds when it is enabled, and hands out each dif
   put({ stealMs: 1_010 });
   assert.equal(clock.takeNs(), 7 * NS_PER_MS);
   assert.equal(clock.takenNs, 10 * NS_PER_MS);
-  assert.deepEqual([clock.firstVersion, clock.lastVersion, clock.rebaselined], [2, 6, false]);
+  assert.deepEqual(clock.stretches, [{ base: BASE, firstVersion: 2, lastVersion: 6, takenNs: 10 * NS_PER_MS }]);
 });
 
 test("differences of the ms field are taken modulo 2^32, across any wrap", () => {
@@ -118,17 +118,20 @@ test("the flag is checked at every read; when it comes back, the value found is 
   assert.equal(clock.active, false);
   put({ stealMs: 9_000, flags: 0b0011 });
   assert.equal(clock.takeNs(), 0);
-  assert.equal(clock.rebaselined, false);
-  assert.equal(clock.lastVersion, 4);
+  const before = { base: BASE, firstVersion: 2, lastVersion: 4, takenNs: 5 * NS_PER_MS };
+  assert.deepEqual(clock.stretches, [before]);
 
   put({ stealMs: 20_000 });
   assert.equal(clock.takeNs(), 0);
   assert.equal(clock.active, true);
-  assert.equal(clock.rebaselined, true);
+  assert.deepEqual(clock.stretches, [before, { base: BASE, firstVersion: 10, lastVersion: 10, takenNs: 0 }]);
   put({ stealMs: 20_002 });
   assert.equal(clock.takeNs(), 2 * NS_PER_MS);
   assert.equal(clock.takenNs, 7 * NS_PER_MS);
-  assert.deepEqual([clock.firstVersion, clock.lastVersion], [2, 12]);
+  assert.deepEqual(clock.stretches, [
+    before,
+    { base: BASE, firstVersion: 10, lastVersion: 12, takenNs: 2 * NS_PER_MS },
+  ]);
 });
 
 test("without the flag when it is enabled, it is inactive until the flag comes", () => {
@@ -139,8 +142,7 @@ test("without the flag when it is enabled, it is inactive until the flag comes",
   put({ stealMs: 60 });
   assert.equal(clock.takeNs(), 0);
   assert.equal(clock.active, true);
-  assert.equal(clock.rebaselined, false);
-  assert.equal(clock.firstVersion, 4);
+  assert.deepEqual(clock.stretches, [{ base: BASE, firstVersion: 4, lastVersion: 4, takenNs: 0 }]);
 });
 
 test("a read that gives up takes nothing, and the next one takes all", () => {
@@ -157,7 +159,7 @@ test("a read that gives up takes nothing, and the next one takes all", () => {
     assert.equal(clock.active, true);
     put({ stealMs: 20, stealNs: 20n });
     assert.equal(clock.takeNs(), 10 * (nanoseconds ? 1 : NS_PER_MS));
-    assert.equal(clock.rebaselined, false);
+    assert.deepEqual(clock.stretches, [{ base: BASE, firstVersion: 2, lastVersion: 6, takenNs: clock.takenNs }]);
   }
 });
 
