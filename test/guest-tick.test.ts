@@ -6,7 +6,7 @@ import { MainlineAccounting } from "../src/guest/accounting/mainline.js";
 import { NoStealAccounting } from "../src/guest/accounting/none.js";
 import { RfcV2Accounting } from "../src/guest/accounting/rfc-v2.js";
 import type { TickAccounting } from "../src/guest/accounting/tick-accounting.js";
-import { defaultPvclockAddress } from "../src/guest/build-guest-cpu.js";
+import { defaultPvclockAddress, guestMachineOf } from "../src/guest/build-guest-cpu.js";
 import { GuestCpu } from "../src/guest/guest-cpu.js";
 import { GuestTime } from "../src/guest/guest-time.js";
 import { Hotplug } from "../src/guest/hotplug.js";
@@ -215,16 +215,10 @@ class Bench {
     );
     const platform = new KvmPlatform(ram.byteLength, this.#publisher);
     this.time = new GuestTime(
+      guestMachineOf({ ram, cpuCount: 1, clock: { nowNs: () => this.now }, tsc, auditOf: () => null }),
       {
-        ram,
-        cpuCount: 1,
-        clock: { nowNs: () => this.now },
-        tsc,
-        hypercalls: {
-          cpuid: (leaf, out) => platform.cpuid(leaf, out),
-          writeMsr: (index, value) => platform.writeMsr(0, index, value, this.now),
-        },
-        auditOf: () => null,
+        cpuid: (leaf, out) => platform.cpuid(leaf, out),
+        writeMsr: (index, value) => platform.writeMsr(0, index, value, this.now),
       },
       0,
     );

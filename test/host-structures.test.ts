@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { CommandRing, HostCommand } from "../src/host/command-ring.js";
 import { RunQueue } from "../src/host/run-queue.js";
 import { SchedEntity } from "../src/host/sched-entity.js";
-import { WaitHistogram } from "../src/host/wait-histogram.js";
+import { WaitHistograms } from "../src/host/wait-histogram.js";
 import { NICE_0_WEIGHT, weightOfNice } from "../src/host/weights.js";
 import { DeadlineHeap, NEVER } from "../src/shared/deadline-heap.js";
 import { MAX_TIME_NS, NS_PER_MS, NS_PER_SECOND, NS_PER_US, type Ns } from "../src/shared/units.js";
@@ -194,10 +194,15 @@ describe("a histogram of waits", () => {
     fc.integer({ min: 1, max: 52 }).map((exponent) => 2 ** exponent - 1),
   );
 
-  function histogramOf(waitsNs: readonly Ns[]): WaitHistogram {
-    const histogram = new WaitHistogram();
-    for (const waitNs of waitsNs) histogram.record(waitNs);
-    return histogram;
+  /** The second of three: its neighbours hold other values. */
+  function histogramOf(waitsNs: readonly Ns[]) {
+    const histograms = new WaitHistograms(3);
+    for (const waitNs of waitsNs) {
+      histograms.record(0, 2 * waitNs + 1);
+      histograms.record(1, waitNs);
+      histograms.record(2, 3);
+    }
+    return { maxNs: histograms.maxNs(1), quantileNs: (quantile: number) => histograms.quantileNs(1, quantile) };
   }
 
   test("a quantile is never below the true one, and above it by less than one part in 16", () => {

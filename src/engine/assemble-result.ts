@@ -84,7 +84,7 @@ function hostFiguresOf(
   onCpuNs: Ns | null,
   followsMigrations: boolean,
 ): HostFigures {
-  const { runNs, waitNs, haltNs, offlineNs, outOfGuestNs, entries, migrations, waits } = account;
+  const { runNs, waitNs, haltNs, offlineNs, outOfGuestNs, entries, migrations } = account;
   return {
     runNs,
     waitNs,
@@ -93,7 +93,7 @@ function hostFiguresOf(
     outOfGuestNs,
     entries,
     migrations: followsMigrations ? migrations : null,
-    wait: { p50Ns: waits.quantileNs(0.5), p99Ns: waits.quantileNs(0.99), maxNs: waits.maxNs },
+    wait: { p50Ns: account.waitQuantileNs(0.5), p99Ns: account.waitQuantileNs(0.99), maxNs: account.maxWaitNs },
     noiseNs,
     onCpuNs,
   };

@@ -1,6 +1,9 @@
+import type { Clock } from "../shared/clock.js";
 import type { Jitter } from "../shared/jitter.js";
+import type { Hypercalls } from "../shared/kvm-abi.js";
 import { GUEST_PAGE_BYTES, PVCLOCK_ALIGN_BYTES } from "../shared/pvclock-page.js";
 import type { RandomStream } from "../shared/random-stream.js";
+import type { Tsc } from "../shared/tsc.js";
 import type { Ns } from "../shared/units.js";
 import { CpuMode, CpuTime } from "./accounting/cpu-time.js";
 import { MainlineAccounting } from "./accounting/mainline.js";
@@ -10,9 +13,11 @@ import type { TickAccounting } from "./accounting/tick-accounting.js";
 import { GuestCpu } from "./guest-cpu.js";
 import { type GuestMachine, GuestTime } from "./guest-time.js";
 import { Hotplug, type HotplugEvent } from "./hotplug.js";
-import { kernelDataBytes } from "./kernel-data.js";
+import { kernelDataBytes, LAST_VALUE_WORD } from "./kernel-data.js";
+import { LastValue } from "./last-value.js";
 import { SoftlockupWatchdog, type WatchdogMode } from "./softlockup-watchdog.js";
 import { TickDevice } from "./tick-device.js";
+import { TscRegister } from "./tsc-register.js";
 import { BusyTask } from "./workload/busy-task.js";
 import { DutyTask } from "./workload/duty-task.js";
 import { IdleTask } from "./workload/idle-task.js";
@@ -48,6 +53,25 @@ export interface GuestCpuConfig {
   readonly jitterPercent: number;
 }
 
+/** What keeps no state is there once, for all CPUs of a thread. */
+const HOG = new BusyTask(CpuMode.User, true);
+const KERNEL = new BusyTask(CpuMode.System, true);
+const STUCK = new BusyTask(CpuMode.System, false);
+const IDLE = new IdleTask();
+const ALWAYS_ONLINE = new Hotplug([]);
+
+/** The machine as guests in one thread see it. */
+export function guestMachineOf(parts: {
+  readonly ram: Int32Array;
+  readonly cpuCount: number;
+  readonly clock: Clock;
+  readonly tsc: Tsc;
+  readonly auditOf: GuestMachine["auditOf"];
+}): GuestMachine {
+  const { ram, cpuCount, clock, tsc, auditOf } = parts;
+  return { ram, cpuCount, auditOf, tsc: new TscRegister(clock, tsc), lastValue: new LastValue(ram, LAST_VALUE_WORD) };
+}
+
 /**
  * Boots a guest CPU: assembles it, asks the host for its features and registers its page.
  *
@@ -55,10 +79,11 @@ export interface GuestCpuConfig {
  */
 export function bootGuestCpu(
   machine: GuestMachine,
+  hypercalls: Hypercalls,
   config: GuestCpuConfig,
   random: RandomStream | null = null,
 ): GuestCpu {
-  const time = new GuestTime(machine, config.id);
+  const time = new GuestTime(machine, hypercalls, config.id);
   const cpuTime = new CpuTime();
   time.register(config.gpa ?? defaultPvclockAddress(machine.cpuCount, config.id), config.accounting !== "none");
   return new GuestCpu({
@@ -68,7 +93,7 @@ export function bootGuestCpu(
     tick: new TickDevice(config.tickNsec),
     watchdog: new SoftlockupWatchdog(config.watchdogMode, config.watchdogThresholdNs, config.watchdogPeriodNs),
     task: taskOf(config.workload, random === null ? null : { percent: config.jitterPercent, random }),
-    hotplug: new Hotplug(config.hotplug),
+    hotplug: config.hotplug.length === 0 ? ALWAYS_ONLINE : new Hotplug(config.hotplug),
   });
 }
 
@@ -92,15 +117,15 @@ function accountingOf(name: AccountingName, cpuTime: CpuTime, time: GuestTime, t
 function taskOf(workload: GuestWorkload, jitter: Jitter | null): Task {
   switch (workload.kind) {
     case "hog":
-      return new BusyTask(CpuMode.User, true);
+      return HOG;
     case "kernel":
-      return new BusyTask(CpuMode.System, true);
+      return KERNEL;
     case "stuck":
-      return new BusyTask(CpuMode.System, false);
+      return STUCK;
     case "mixed":
       return new MixedTask(jitter);
     case "idle":
-      return new IdleTask();
+      return IDLE;
     case "duty":
       return new DutyTask(workload.busyNs, workload.periodNs, jitter);
   }

@@ -1,25 +1,22 @@
 import type { AuditRing } from "../shared/audit-ring.js";
-import type { Clock } from "../shared/clock.js";
 import { type Hypercalls, MSR_ENABLE_BIT, MSR_KVM_SYSTEM_TIME_NEW } from "../shared/kvm-abi.js";
 import { PAGE_WORDS, PAGE_WORDS_NS } from "../shared/pvclock-page.js";
-import type { Tsc } from "../shared/tsc.js";
 import { U64 } from "../shared/u64.js";
 import type { Ns } from "../shared/units.js";
 import { discoverFeatures, type KvmFeatures } from "./features.js";
-import { LAST_VALUE_WORD, publishPvclockAddress, pvclockAddressOf } from "./kernel-data.js";
+import { publishPvclockAddress, pvclockAddressOf } from "./kernel-data.js";
 import { Kvmclock } from "./kvmclock.js";
-import { LastValue } from "./last-value.js";
+import type { LastValue } from "./last-value.js";
 import { type PageLocation, PageReader } from "./page-reader.js";
 import { StealClock } from "./steal-clock.js";
-import { TscRegister } from "./tsc-register.js";
+import type { TscRegister } from "./tsc-register.js";
 
-/** The machine that a guest CPU finds itself on. */
+/** The machine that guest CPUs find themselves on. */
 export interface GuestMachine {
   readonly ram: Int32Array;
   readonly cpuCount: number;
-  readonly clock: Clock;
-  readonly tsc: Tsc;
-  readonly hypercalls: Hypercalls;
+  readonly tsc: TscRegister;
+  readonly lastValue: LastValue;
   /** Where the updates of a CPU's page can be audited. */
   auditOf(cpu: number): AuditRing | null;
 }
@@ -32,6 +29,7 @@ export class GuestTime {
   /** Reads of other CPUs' pages that were consistent. */
   remoteReads = 0;
   readonly #machine: GuestMachine;
+  readonly #hypercalls: Hypercalls;
   readonly #features: KvmFeatures;
   readonly #cpu: number;
   readonly #locations: (PageLocation | undefined)[] = [];
@@ -41,15 +39,15 @@ export class GuestTime {
   #nextRemote: number;
 
   /** Boots as far as CPUID: what the host offers decides how wide the page is. */
-  constructor(machine: GuestMachine, cpu: number) {
+  constructor(machine: GuestMachine, hypercalls: Hypercalls, cpu: number) {
     this.#machine = machine;
+    this.#hypercalls = hypercalls;
     this.#cpu = cpu;
     this.#nextRemote = cpu;
-    this.#features = discoverFeatures(machine.hypercalls);
+    this.#features = discoverFeatures(hypercalls);
     this.reader = new PageReader(machine.ram, this.#features.stealNs ? PAGE_WORDS_NS : PAGE_WORDS);
     this.stealClock = new StealClock(this.reader, this.#features.stealNs);
-    const tsc = new TscRegister(machine.clock, machine.tsc);
-    this.kvmclock = new Kvmclock(this.reader, tsc, new LastValue(machine.ram, LAST_VALUE_WORD));
+    this.kvmclock = new Kvmclock(this.reader, machine.tsc, machine.lastValue);
   }
 
   get registered(): boolean {
@@ -66,7 +64,7 @@ export class GuestTime {
     if (!this.#features.clocksource) return;
     const value = new U64().setNumber(gpa);
     value.low |= MSR_ENABLE_BIT;
-    if (!this.#machine.hypercalls.writeMsr(MSR_KVM_SYSTEM_TIME_NEW, value)) return;
+    if (!this.#hypercalls.writeMsr(MSR_KVM_SYSTEM_TIME_NEW, value)) return;
     this.#page = { base: gpa >>> 2, audit: this.#machine.auditOf(this.#cpu) };
     publishPvclockAddress(this.#machine.ram, this.#cpu, gpa);
     if (accountSteal && (this.#features.stealMs || this.#features.stealNs)) this.stealClock.enable(this.#page);
@@ -82,7 +80,7 @@ export class GuestTime {
     this.stealClock.disable();
     publishPvclockAddress(this.#machine.ram, this.#cpu, 0);
     this.#page = null;
-    this.#machine.hypercalls.writeMsr(MSR_KVM_SYSTEM_TIME_NEW, new U64());
+    this.#hypercalls.writeMsr(MSR_KVM_SYSTEM_TIME_NEW, new U64());
   }
 
   /** The kernel's clock: kvmclock with a registered page, the timer's own time without. */

@@ -32,13 +32,17 @@ export function pvclockReadNs(words: Int32Array, cycles: U64, out: U64): U64 {
   return out.set(words[SYSTEM_TIME_WORD + 1], words[SYSTEM_TIME_WORD]).add(cycles);
 }
 
+/** Scratch of this thread, not of a clock: a machine of many CPUs in one thread would have them all over its memory. */
+const CYCLES = new U64();
+const NANOSECONDS = new U64();
+
 /** The guest's clock over a pvclock page: kvm_clock_read (arch/x86/kernel/kvmclock.c). */
 export class Kvmclock {
   readonly #reader: PageReader;
   readonly #tsc: TscRegister;
   readonly #lastValue: LastValue;
-  readonly #cycles = new U64();
-  readonly #ns = new U64();
+  readonly #cycles = CYCLES;
+  readonly #ns = NANOSECONDS;
   #lastNs: Ns = 0;
   /** The last reading before the monotonic guard, for whoever checks the guard. */
   rawNs: Ns = 0;

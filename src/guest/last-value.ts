@@ -8,6 +8,10 @@ const WORDS_PER_COPY = 2;
 /** The lock is held for some ten accesses; beyond this its holder was descheduled. */
 const MAX_TRIES = 1_000;
 
+/** Scratch of this thread. */
+const CURRENT = new U64();
+const LOOK = new U64();
+
 /**
  * The largest clock value given out on any CPU: `last_value` of arch/x86/kernel/pvclock.c, which makes the clock
  * monotonic across CPUs whose pages were stamped at different instants.
@@ -19,8 +23,8 @@ const MAX_TRIES = 1_000;
 export class LastValue {
   readonly #words: Int32Array;
   readonly #base: number;
-  readonly #current = new U64();
-  readonly #look = new U64();
+  readonly #current = CURRENT;
+  readonly #look = LOOK;
 
   /** @param words guest RAM @param base index of 8 words, zero at boot */
   constructor(words: Int32Array, base: number) {

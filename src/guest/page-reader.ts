@@ -18,10 +18,13 @@ export interface PageLocation {
   readonly audit: AuditRing | null;
 }
 
+/** Scratch of this thread. */
+const WORDS = new Int32Array(PAGE_WORDS_NS);
+
 /** Reads pages under the version protocol, and counts what it met. One per vCPU, which owns it alone. */
 export class PageReader {
-  /** The words of the last consistent read. */
-  readonly words = new Int32Array(PAGE_WORDS_NS);
+  /** The words of this thread's last consistent read: to be used before anybody in it reads again. */
+  readonly words = WORDS;
   readonly ram: Int32Array;
   readonly #wordCount: number;
   #untilAudit = AUDIT_INTERVAL;

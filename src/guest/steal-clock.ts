@@ -16,9 +16,13 @@ export interface StealStretch {
   /** Index of the page's version word. */
   readonly base: number;
   readonly firstVersion: number;
-  lastVersion: number;
-  takenNs: Ns;
+  readonly lastVersion: number;
+  readonly takenNs: Ns;
 }
+
+/** Scratch of this thread. */
+const VALUE = new U64();
+const LAST = new U64();
 
 /**
  * How much of its time the host took, as the page says it: the RFC's patch 5. Hands out differences; their sum is what
@@ -30,22 +34,36 @@ export interface StealStretch {
 export class StealClock {
   readonly #reader: PageReader;
   readonly #nanoseconds: boolean;
-  readonly #value = new U64();
-  readonly #last = new U64();
+  readonly #value = VALUE;
+  /** The last value read: two halves. */
+  #lastHigh = 0;
+  #lastLow = 0;
   #page: PageLocation | null = null;
 
   /** The last read carried the steal flag. */
   active = false;
   /** All that takeNs ever handed out. */
   takenNs: Ns = 0;
-  /** One for each baseline: what was stolen between two of them is nobody's. For whoever keeps a log of the page. */
-  readonly stretches: StealStretch[] = [];
-  #stretch: StealStretch = { base: 0, firstVersion: 0, lastVersion: 0, takenNs: 0 };
+  /** Those that a new baseline ended; null while there are none. */
+  #endedStretches: StealStretch[] | null = null;
+  /** Of the stretch that goes on; no version while nothing was read. */
+  #base = 0;
+  #firstVersion = 0;
+  #lastVersion = 0;
+  #takenBeforeNs: Ns = 0;
 
   /** @param nanoseconds whether to use the 64-bit extension instead of the RFC's 32-bit ms */
   constructor(reader: PageReader, nanoseconds: boolean) {
     this.#reader = reader;
     this.#nanoseconds = nanoseconds;
+  }
+
+  /** One for each baseline: what was stolen between two of them is nobody's. For whoever keeps a log of the page. */
+  get stretches(): readonly StealStretch[] {
+    const ended = this.#endedStretches ?? [];
+    if (this.#lastVersion === 0) return ended;
+    const takenNs = this.takenNs - this.#takenBeforeNs;
+    return [...ended, { base: this.#base, firstVersion: this.#firstVersion, lastVersion: this.#lastVersion, takenNs }];
   }
 
   /** Starts from what the page holds now. */
@@ -77,23 +95,25 @@ export class StealClock {
 
   #advance(page: PageLocation, version: number): Ns {
     const takenNs = this.active ? this.#differenceNs() : this.#baseline(page, version);
-    this.#last.copy(this.#value);
-    this.#stretch.lastVersion = version;
-    this.#stretch.takenNs += takenNs;
+    this.#lastHigh = this.#value.high;
+    this.#lastLow = this.#value.low;
+    this.#lastVersion = version;
     this.takenNs += takenNs;
     return takenNs;
   }
 
   #baseline({ base }: PageLocation, version: number): Ns {
-    this.#stretch = { base, firstVersion: version, lastVersion: version, takenNs: 0 };
-    this.stretches.push(this.#stretch);
+    if (this.#lastVersion !== 0) this.#endedStretches = [...this.stretches];
+    this.#base = base;
+    this.#firstVersion = version;
+    this.#takenBeforeNs = this.takenNs;
     this.active = true;
     return 0;
   }
 
   /** Modulo the width of the field: right as long as less than 49.71 days were stolen between two reads. */
   #differenceNs(): Ns {
-    if (!this.#nanoseconds) return ((this.#value.low - this.#last.low) >>> 0) * NS_PER_MS;
-    return this.#last.subtractFrom(this.#value).toNumber();
+    if (!this.#nanoseconds) return ((this.#value.low - this.#lastLow) >>> 0) * NS_PER_MS;
+    return LAST.set(this.#lastHigh, this.#lastLow).subtractFrom(this.#value).toNumber();
   }
 }

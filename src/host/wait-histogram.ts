@@ -8,36 +8,61 @@ const ROWS = 51;
 const WIDTHS = widthsOfRows();
 
 /**
- * A distribution of waiting times, in buckets that grow with the value. Ours, because one is needed per vCPU, up to 100,000
- * of them, and perf_hooks' histogram takes a native handle each. So each has buckets only for the powers of two that it met,
- * in plain arrays: a typed one of 16 takes twice the memory. The maximum is exact.
+ * Distributions of waiting times, one for each of up to 100,000 vCPUs, in buckets that grow with the value. Ours, because
+ * perf_hooks' histogram takes a native handle each. A row of buckets is taken from a common pool when a value first falls
+ * into it, since most vCPUs meet few powers of two; so to record is to touch three places in memory, however many vCPUs
+ * there are. Maxima are exact.
  */
-export class WaitHistogram {
-  #rows: (number[] | undefined)[] | null = null;
-  #total = 0;
-  maxNs: Ns = 0;
+export class WaitHistograms {
+  /** For each histogram, where each of its rows starts in the pool; 0 while it has none. */
+  readonly #rowStarts: Int32Array;
+  #pool = new Uint32Array(SUB_BUCKETS);
+  #used = SUB_BUCKETS;
+  readonly #maxNs: Float64Array;
 
-  record(ns: Ns): void {
-    this.#rows ??= new Array(ROWS);
+  constructor(count: number) {
+    this.#rowStarts = new Int32Array(count * ROWS);
+    this.#maxNs = new Float64Array(count);
+  }
+
+  record(histogram: number, ns: Ns): void {
     const row = rowOf(ns);
-    this.#rows[row] ??= new Array(SUB_BUCKETS).fill(0);
-    this.#rows[row][bucketOf(ns, row)]++;
-    this.#total++;
-    if (ns > this.maxNs) this.maxNs = ns;
+    const place = histogram * ROWS + row;
+    if (this.#rowStarts[place] === 0) this.#rowStarts[place] = this.#takeRow();
+    this.#pool[this.#rowStarts[place] + bucketOf(ns, row)]++;
+    if (ns > this.#maxNs[histogram]) this.#maxNs[histogram] = ns;
+  }
+
+  maxNs(histogram: number): Ns {
+    return this.#maxNs[histogram];
   }
 
   /** @param quantile 0 to 1 @returns an upper bound of the bucket that holds it, at most maxNs; 0 without records */
-  quantileNs(quantile: number): Ns {
-    if (this.#rows === null) return 0;
-    let remaining = Math.max(1, Math.ceil(this.#total * quantile));
-    for (const [row, counts] of this.#rows.entries()) {
-      if (counts === undefined) continue;
-      for (const [bucket, count] of counts.entries()) {
-        remaining -= count;
-        if (remaining <= 0) return Math.min(this.maxNs, upperBoundOf(row, bucket));
-      }
+  quantileNs(histogram: number, quantile: number): Ns {
+    const counts = Array.from({ length: ROWS * SUB_BUCKETS }, (_, bucket) => this.#countAt(histogram, bucket));
+    const total = counts.reduce((sum, count) => sum + count, 0);
+    let remaining = Math.max(1, Math.ceil(total * quantile));
+    for (const [bucket, count] of counts.entries()) {
+      remaining -= count;
+      if (remaining <= 0) return Math.min(this.maxNs(histogram), upperBoundOf(bucket));
     }
-    return this.maxNs;
+    return this.maxNs(histogram);
+  }
+
+  #countAt(histogram: number, bucket: number): number {
+    const start = this.#rowStarts[histogram * ROWS + Math.floor(bucket / SUB_BUCKETS)];
+    return start === 0 ? 0 : this.#pool[start + (bucket % SUB_BUCKETS)];
+  }
+
+  #takeRow(): number {
+    const start = this.#used;
+    this.#used += SUB_BUCKETS;
+    if (this.#used > this.#pool.length) {
+      const larger = new Uint32Array(2 * this.#used);
+      larger.set(this.#pool);
+      this.#pool = larger;
+    }
+    return start;
   }
 }
 
@@ -58,6 +83,7 @@ function bucketOf(ns: Ns, row: number): number {
   return Math.floor(ns / WIDTHS[row]) - (row === 0 ? 0 : SUB_BUCKETS);
 }
 
-function upperBoundOf(row: number, bucket: number): Ns {
-  return (bucket + 1 + (row === 0 ? 0 : SUB_BUCKETS)) * WIDTHS[row] - 1;
+function upperBoundOf(bucket: number): Ns {
+  const row = Math.floor(bucket / SUB_BUCKETS);
+  return ((bucket % SUB_BUCKETS) + 1 + (row === 0 ? 0 : SUB_BUCKETS)) * WIDTHS[row] - 1;
 }

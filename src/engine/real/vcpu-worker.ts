@@ -1,6 +1,6 @@
 import { setPriority } from "node:os";
 import { workerData } from "node:worker_threads";
-import { bootGuestCpu } from "../../guest/build-guest-cpu.js";
+import { bootGuestCpu, guestMachineOf } from "../../guest/build-guest-cpu.js";
 import { Tsc } from "../../shared/tsc.js";
 import type { VcpuReport } from "../vcpu-report.js";
 import { ControlMemory } from "./control-memory.js";
@@ -23,15 +23,14 @@ export default function runVcpu(task: VcpuTask): VcpuReport {
   const clock = new RealClock(data.origin);
   if (data.emulatedHost) lowerPriority();
   gate.announceThread(threadId);
-  const machine = {
+  const machine = guestMachineOf({
     ram: new Int32Array(data.ram),
     cpuCount: data.vcpuCount,
     clock,
     tsc: new Tsc(data.tscKhz),
-    hypercalls: new MailboxHypercalls(control, task.cpu.id),
-    auditOf: (cpu: number) => control.auditOf(cpu),
-  };
-  const guest = bootGuestCpu(machine, task.cpu);
+    auditOf: (cpu) => control.auditOf(cpu),
+  });
+  const guest = bootGuestCpu(machine, new MailboxHypercalls(control, task.cpu.id), task.cpu);
   const loop = new VcpuLoop({ task, control, gate, clock, guest, measureNoise: data.emulatedHost, threadId });
   gate.announceBooted();
   loop.run();

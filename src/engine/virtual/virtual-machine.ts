@@ -1,4 +1,4 @@
-import { bootGuestCpu } from "../../guest/build-guest-cpu.js";
+import { bootGuestCpu, guestMachineOf } from "../../guest/build-guest-cpu.js";
 import type { GuestCpu } from "../../guest/guest-cpu.js";
 import { guestRamBytes } from "../../guest/kernel-data.js";
 import { HostCommand } from "../../host/command-ring.js";
@@ -100,10 +100,17 @@ export class VirtualMachine {
     const byChance = chance.jitterPercent > 0 || chance.wakeLatencyNs > 0 || chance.hostNoiseNs > 0;
     const streams = byChance ? vcpuStreams(scenario.seed, vcpus.length) : [];
     const clockMaximum = new PlainClockMaximum();
+    const guestMachine = guestMachineOf({
+      ram: this.ram,
+      cpuCount: vcpus.length,
+      clock: { nowNs: () => this.now },
+      tsc: this.#tsc,
+      auditOf: () => null,
+    });
     this.#vcpus = vcpus.map((_, id) => {
       const random = streams.at(id) ?? null;
       const config = guestCpuConfigOf(scenario, id);
-      const guest = bootGuestCpu(this.#guestMachine(id), config, config.jitterPercent > 0 ? random : null);
+      const guest = bootGuestCpu(guestMachine, this.hypercallsOf(id), config, config.jitterPercent > 0 ? random : null);
       return new VirtualVcpu(guest, checks ? new ClockMonitor(clockMaximum) : null, random, chance);
     });
     this.guests = this.#vcpus.map(({ guest }) => guest);
@@ -178,17 +185,6 @@ export class VirtualMachine {
       noiseNs: this.#vcpus.map(({ noiseNs }) => noiseNs),
       onCpuNs: this.#vcpus.map(() => null),
     });
-  }
-
-  #guestMachine(id: number) {
-    return {
-      ram: this.ram,
-      cpuCount: this.scenario.vcpus.length,
-      clock: { nowNs: () => this.now },
-      tsc: this.#tsc,
-      hypercalls: this.hypercallsOf(id),
-      auditOf: () => null,
-    };
   }
 
   #begin(): void {
