@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import type { RunResult, VcpuResult } from "../src/engine/result.js";
 import type { AccountingName, HostTaskConfig, Scenario, Workload } from "../src/engine/scenario.js";
 import { VirtualMachine } from "../src/engine/virtual/virtual-machine.js";
-import { defaultPvclockAddress } from "../src/guest/build-guest-cpu.js";
+import { defaultPvclockAddress } from "../src/guest/kernel-data.js";
 import { LedgerState } from "../src/host/ledger.js";
 import { weightOfNice } from "../src/host/weights.js";
 import { MSR_KVM_SYSTEM_TIME_NEW } from "../src/shared/kvm-abi.js";

@@ -1,5 +1,4 @@
-import { defaultPvclockAddress } from "../guest/build-guest-cpu.js";
-import { kernelDataBytes } from "../guest/kernel-data.js";
+import { defaultPvclockAddress, kernelDataBytes } from "../guest/kernel-data.js";
 import type { Scenario } from "./scenario.js";
 
 /**

@@ -1,4 +1,4 @@
-import { defaultPvclockAddress } from "../guest/build-guest-cpu.js";
+import { defaultPvclockAddress } from "../guest/kernel-data.js";
 import { GUEST_PAGE_BYTES } from "../shared/pvclock-page.js";
 import type { Scenario } from "./scenario.js";
 

@@ -1,7 +1,6 @@
 import type { Clock } from "../shared/clock.js";
 import type { Jitter } from "../shared/jitter.js";
 import type { Hypercalls } from "../shared/kvm-abi.js";
-import { GUEST_PAGE_BYTES, PVCLOCK_ALIGN_BYTES } from "../shared/pvclock-page.js";
 import type { RandomStream } from "../shared/random-stream.js";
 import type { Tsc } from "../shared/tsc.js";
 import type { Ns } from "../shared/units.js";
@@ -13,7 +12,7 @@ import type { TickAccounting } from "./accounting/tick-accounting.js";
 import { GuestCpu } from "./guest-cpu.js";
 import { type GuestMachine, GuestTime } from "./guest-time.js";
 import { Hotplug, type HotplugEvent } from "./hotplug.js";
-import { kernelDataBytes, LAST_VALUE_WORD } from "./kernel-data.js";
+import { defaultPvclockAddress, LAST_VALUE_WORD } from "./kernel-data.js";
 import { LastValue } from "./last-value.js";
 import { SoftlockupWatchdog, type WatchdogMode } from "./softlockup-watchdog.js";
 import { TickDevice } from "./tick-device.js";
@@ -95,12 +94,6 @@ export function bootGuestCpu(
     task: taskOf(config.workload, random === null ? null : { percent: config.jitterPercent, random }),
     hotplug: config.hotplug.length === 0 ? ALWAYS_ONLINE : new Hotplug(config.hotplug),
   });
-}
-
-/** Each CPU has a page of its own. Addresses at one offset in every page would all share one set of the L1 cache. */
-export function defaultPvclockAddress(cpuCount: number, cpu: number): number {
-  const slots = GUEST_PAGE_BYTES / PVCLOCK_ALIGN_BYTES;
-  return kernelDataBytes(cpuCount) + cpu * GUEST_PAGE_BYTES + (cpu % slots) * PVCLOCK_ALIGN_BYTES;
 }
 
 function accountingOf(name: AccountingName, cpuTime: CpuTime, time: GuestTime, tickNsec: Ns): TickAccounting {

@@ -1,4 +1,4 @@
-import { GUEST_PAGE_BYTES } from "../shared/pvclock-page.js";
+import { GUEST_PAGE_BYTES, PVCLOCK_ALIGN_BYTES } from "../shared/pvclock-page.js";
 
 /**
  * The guest kernel's own shared data, at the bottom of guest RAM: what its CPUs tell each other. The host never looks.
@@ -15,9 +15,26 @@ export function kernelDataBytes(cpuCount: number): number {
   return Math.ceil(bytes / GUEST_PAGE_BYTES) * GUEST_PAGE_BYTES;
 }
 
-/** Guest RAM for a number of CPUs: the kernel's data, then a page for each CPU's pvclock structure. */
+/**
+ * In machines of up to so many CPUs each CPU's pvclock structure has a page to itself, which is easier to look at. In larger
+ * ones they stand side by side, as in Linux (hv_clock, 64 to a page): ten thousand pages are more than a processor's TLB can
+ * keep in mind, and every entry would miss it.
+ */
+const MAX_CPUS_WITH_A_PAGE_EACH = 256;
+const SLOTS_PER_PAGE = GUEST_PAGE_BYTES / PVCLOCK_ALIGN_BYTES;
+
+/** Guest RAM for a number of CPUs: the kernel's data, then the pages of their pvclock structures. */
 export function guestRamBytes(cpuCount: number): number {
-  return kernelDataBytes(cpuCount) + cpuCount * GUEST_PAGE_BYTES;
+  const pages = cpuCount <= MAX_CPUS_WITH_A_PAGE_EACH ? cpuCount : Math.ceil(cpuCount / SLOTS_PER_PAGE);
+  return kernelDataBytes(cpuCount) + pages * GUEST_PAGE_BYTES;
+}
+
+/** Where a CPU's pvclock structure is, unless it is told to use another place. */
+export function defaultPvclockAddress(cpuCount: number, cpu: number): number {
+  const first = kernelDataBytes(cpuCount);
+  if (cpuCount > MAX_CPUS_WITH_A_PAGE_EACH) return first + cpu * PVCLOCK_ALIGN_BYTES;
+  // At one offset in every page they would all share one set of the L1 cache.
+  return first + cpu * GUEST_PAGE_BYTES + (cpu % SLOTS_PER_PAGE) * PVCLOCK_ALIGN_BYTES;
 }
 
 /** Announces a CPU's page to the others. */

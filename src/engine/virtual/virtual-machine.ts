@@ -4,7 +4,7 @@ import { guestRamBytes } from "../../guest/kernel-data.js";
 import { HostCommand } from "../../host/command-ring.js";
 import type { FairHost } from "../../host/fair-host.js";
 import type { HostObserver } from "../../host/pvclock-publisher.js";
-import { DeadlineHeap, NEVER } from "../../shared/deadline-heap.js";
+import { DeadlineHeap } from "../../shared/deadline-heap.js";
 import { StealclockError } from "../../shared/errors.js";
 import type { Hypercalls } from "../../shared/kvm-abi.js";
 import { Tsc } from "../../shared/tsc.js";
@@ -19,8 +19,8 @@ import { fillPageMemory } from "../page-memory.js";
 import type { RunResult, Sample } from "../result.js";
 import type { Scenario } from "../scenario.js";
 import { reportOf } from "../vcpu-report.js";
+import { Grants } from "./grants.js";
 import { vcpuStreams } from "./random-streams.js";
-import { VirtualVcpu } from "./virtual-vcpu.js";
 
 /** Nothing takes time here that is not said to. */
 const NO_COST = { tickNs: null, pageReadNs: null };
@@ -73,7 +73,9 @@ export class VirtualMachine {
   /** Called at the end of every instant, when all of its commands are carried out. */
   onInstant: ((now: Ns) => void) | null = null;
 
-  readonly #vcpus: readonly VirtualVcpu[];
+  readonly #grants: Grants;
+  /** Of each vCPU's clock; null without checks. */
+  readonly #monitors: readonly ClockMonitor[] | null;
   /** One slot for each vCPU that has a pCPU. */
   readonly #deadlines: DeadlineHeap;
   readonly #tsc: Tsc;
@@ -107,13 +109,12 @@ export class VirtualMachine {
       tsc: this.#tsc,
       auditOf: () => null,
     });
-    this.#vcpus = vcpus.map((_, id) => {
-      const random = streams.at(id) ?? null;
-      const config = guestCpuConfigOf(scenario, id);
-      const guest = bootGuestCpu(guestMachine, this.hypercallsOf(id), config, config.jitterPercent > 0 ? random : null);
-      return new VirtualVcpu(guest, checks ? new ClockMonitor(clockMaximum) : null, random, chance);
+    this.guests = vcpus.map((_, id) => {
+      const jitter = chance.jitterPercent > 0 ? streams[id] : null;
+      return bootGuestCpu(guestMachine, this.hypercallsOf(id), guestCpuConfigOf(scenario, id), jitter);
     });
-    this.guests = this.#vcpus.map(({ guest }) => guest);
+    this.#grants = new Grants(vcpus.length, chance, streams);
+    this.#monitors = checks ? vcpus.map(() => new ClockMonitor(clockMaximum)) : null;
     this.#deadlines = new DeadlineHeap(vcpus.length);
     this.#maxEventsAnInstant = MAX_EVENTS_AN_INSTANT * (vcpus.length + scenario.pcpus + scenario.hostTasks.length + 2);
     this.#begin();
@@ -175,21 +176,21 @@ export class VirtualMachine {
       ram: this.ram,
       host: this.host,
       checker: this.checker,
-      reports: this.#vcpus.map(({ guest, monitor }) =>
+      reports: this.guests.map((guest, id) =>
         reportOf(guest, this.scenario.accounting, {
-          clock: monitor?.figures() ?? NOT_MONITORED,
+          clock: this.#monitors?.[id].figures() ?? NOT_MONITORED,
           cost: NO_COST,
           noiseMeasured: true,
         }),
       ),
-      noiseNs: this.#vcpus.map(({ noiseNs }) => noiseNs),
-      onCpuNs: this.#vcpus.map(() => null),
+      noiseNs: this.guests.map((_, id) => this.#grants.noiseNs(id)),
+      onCpuNs: this.guests.map(() => null),
     });
   }
 
   #begin(): void {
     const { vcpus } = this.scenario;
-    this.#vcpus.forEach(({ guest }, id) => {
+    this.guests.forEach((guest, id) => {
       guest.begin(this.startNs, vcpus[id].tickPhaseNs);
     });
     this.checker?.begin(this.startNs);
@@ -225,50 +226,52 @@ export class VirtualMachine {
   }
 
   #tell(id: number): void {
-    const vcpu = this.#vcpus[id];
-    if (vcpu.enterAt === NEVER) vcpu.guest.advance(this.now);
-    else vcpu.enter(this.now);
-    this.#wasTold(id, vcpu);
-  }
-
-  /** Either it wants to leave, or the kick has reached it, or its next deadline is set. */
-  #wasTold(id: number, vcpu: VirtualVcpu): void {
-    const { guest } = vcpu;
-    if (vcpu.monitor !== null) watch(vcpu.monitor, guest, this.now);
+    const guest = this.guests[id];
+    if (this.#grants.hasEntered(id)) {
+      guest.advance(this.now);
+    } else {
+      this.#grants.entered(id, this.now);
+      guest.enter(this.now);
+    }
+    if (this.#monitors !== null) watch(this.#monitors[id], guest, this.now);
     if (this.#observer !== null) this.#observer.told(id, guest, this.now);
-    if (guest.wantsOut || vcpu.leaveAt <= this.now) this.#leave(id, vcpu);
-    else this.#deadlines.set(id, vcpu.nextDeadline);
+    if (guest.wantsOut || this.#grants.leaveAt(id) <= this.now) this.#leave(id, guest);
+    else this.#deadlines.set(id, Math.min(guest.nextDeadline, this.#grants.leaveAt(id)));
   }
 
-  #leave(id: number, vcpu: VirtualVcpu): void {
-    vcpu.leave(this.now);
+  #leave(id: number, guest: GuestCpu): void {
+    guest.leave(this.now);
+    this.#grants.left(id, this.now);
     this.#deadlines.clear(id);
-    this.host.exited(id, vcpu.guest.exitReason, vcpu.guest.wakeAt, this.now);
+    this.host.exited(id, guest.exitReason, guest.wakeAt, this.now);
   }
 
   /** Carries out what the host decided, and what it decides upon that. */
   #drainCommands(): void {
     const { commands } = this.host;
     while (!commands.empty) {
-      const { vcpu: id, command } = commands;
+      const { vcpu, command } = commands;
       commands.drop();
-      const vcpu = this.#vcpus[id];
-      if (command === HostCommand.Grant) this.#grant(id, vcpu);
-      else if (vcpu.granted) this.#kick(id, vcpu);
+      if (command === HostCommand.Grant) this.#grant(vcpu);
+      // A kick that crossed the vCPU's exit finds it gone.
+      else if (this.#grants.isGranted(vcpu)) this.#kick(vcpu);
     }
   }
 
-  #grant(id: number, vcpu: VirtualVcpu): void {
-    vcpu.grant(this.now);
-    if (vcpu.enterAt === this.now) this.#tell(id);
-    else this.#deadlines.set(id, vcpu.enterAt);
+  #grant(id: number): void {
+    this.#grants.grant(id, this.now);
+    const enterAt = this.#grants.enterAt(id);
+    if (enterAt === this.now) this.#tell(id);
+    else this.#deadlines.set(id, enterAt);
   }
 
-  #kick(id: number, vcpu: VirtualVcpu): void {
-    vcpu.kick(this.now);
-    if (vcpu.enterAt !== NEVER) return;
-    if (vcpu.leaveAt === this.now) this.#tell(id);
-    else this.#deadlines.set(id, vcpu.nextDeadline);
+  #kick(id: number): void {
+    this.#grants.kick(id, this.now);
+    // It leaves once it has entered, which its deadline says when.
+    if (!this.#grants.hasEntered(id)) return;
+    const leaveAt = this.#grants.leaveAt(id);
+    if (leaveAt === this.now) this.#tell(id);
+    else this.#deadlines.set(id, Math.min(this.guests[id].nextDeadline, leaveAt));
   }
 }
 
