@@ -3,33 +3,36 @@ import type { Ns } from "./units.js";
 /** What nextDeadline is when nothing is due, ever. */
 export const NEVER = Number.POSITIVE_INFINITY;
 
+/** Each place has this many below it: fewer levels than with two, and their deadlines lie side by side. */
+const CHILDREN = 4;
+
 /**
- * One deadline for each of a fixed set of slots, earliest first: an indexed binary heap over typed arrays. Setting a slot
+ * One deadline for each of a fixed set of slots, earliest first: an indexed heap over typed arrays. Setting a slot
  * again moves it; nothing is allocated after construction. Equal deadlines come out in the order of their slots, so that
  * a run repeats itself.
  */
 export class DeadlineHeap {
+  /** By place in the heap. */
   readonly #deadlines: Float64Array;
-  /** Heap position to slot. */
-  readonly #heap: Int32Array;
-  /** Slot to heap position, -1 while it has no deadline. */
-  readonly #positions: Int32Array;
+  readonly #slots: Int32Array;
+  /** By slot: its place, -1 while it has no deadline. */
+  readonly #places: Int32Array;
   #size = 0;
 
   constructor(slots: number) {
     this.#deadlines = new Float64Array(slots);
-    this.#heap = new Int32Array(slots);
-    this.#positions = new Int32Array(slots).fill(-1);
+    this.#slots = new Int32Array(slots);
+    this.#places = new Int32Array(slots).fill(-1);
   }
 
   /** The earliest deadline, or NEVER. */
   get earliest(): Ns {
-    return this.#size === 0 ? NEVER : this.#deadlines[this.#heap[0]];
+    return this.#size === 0 ? NEVER : this.#deadlines[0];
   }
 
   /** The slot with the earliest deadline. Only while there is one. */
   get earliestSlot(): number {
-    return this.#heap[0];
+    return this.#slots[0];
   }
 
   /** @param deadline NEVER clears the slot */
@@ -38,57 +41,66 @@ export class DeadlineHeap {
       this.clear(slot);
       return;
     }
-    this.#deadlines[slot] = deadline;
-    let position = this.#positions[slot];
-    if (position < 0) {
-      position = this.#size++;
-      this.#place(slot, position);
-    }
-    this.#siftDown(this.#siftUp(position));
+    const place = this.#places[slot];
+    this.#settle(slot, deadline, place < 0 ? this.#size++ : place);
   }
 
   clear(slot: number): void {
-    const position = this.#positions[slot];
-    if (position < 0) return;
-    this.#positions[slot] = -1;
-    this.#size--;
-    if (position === this.#size) return;
-    this.#place(this.#heap[this.#size], position);
-    this.#siftDown(this.#siftUp(position));
+    const place = this.#places[slot];
+    if (place < 0) return;
+    this.#places[slot] = -1;
+    const last = --this.#size;
+    if (place !== last) this.#settle(this.#slots[last], this.#deadlines[last], place);
   }
 
-  #siftUp(from: number): number {
-    const slot = this.#heap[from];
-    let position = from;
-    while (position > 0) {
-      const parent = (position - 1) >> 1;
-      if (!this.#before(slot, this.#heap[parent])) break;
-      this.#place(this.#heap[parent], position);
-      position = parent;
+  /** Puts a slot where it belongs, starting from a place that is free. */
+  #settle(slot: number, deadline: Ns, from: number): void {
+    const place = this.#makeRoomAbove(slot, deadline, from);
+    this.#put(slot, deadline, place === from ? this.#makeRoomBelow(slot, deadline, from) : place);
+  }
+
+  /** Moves whoever is later down into the free place. @returns the place that is free then */
+  #makeRoomAbove(slot: number, deadline: Ns, from: number): number {
+    let place = from;
+    while (place > 0) {
+      const parent = ((place - 1) / CHILDREN) | 0;
+      if (!this.#isEarlier(slot, deadline, parent)) break;
+      this.#put(this.#slots[parent], this.#deadlines[parent], place);
+      place = parent;
     }
-    this.#place(slot, position);
-    return position;
+    return place;
   }
 
-  #siftDown(from: number): void {
-    const slot = this.#heap[from];
-    let position = from;
-    for (let child = 2 * position + 1; child < this.#size; child = 2 * position + 1) {
-      if (child + 1 < this.#size && this.#before(this.#heap[child + 1], this.#heap[child])) child++;
-      if (!this.#before(this.#heap[child], slot)) break;
-      this.#place(this.#heap[child], position);
-      position = child;
+  /** Moves whoever is earlier up into the free place. @returns the place that is free then */
+  #makeRoomBelow(slot: number, deadline: Ns, from: number): number {
+    let place = from;
+    for (let first = CHILDREN * place + 1; first < this.#size; first = CHILDREN * place + 1) {
+      const child = this.#earliestOf(first);
+      if (this.#isEarlier(slot, deadline, child)) break;
+      this.#put(this.#slots[child], this.#deadlines[child], place);
+      place = child;
     }
-    this.#place(slot, position);
+    return place;
   }
 
-  #before(a: number, b: number): boolean {
-    const difference = this.#deadlines[a] - this.#deadlines[b];
-    return difference < 0 || (difference === 0 && a < b);
+  /** The earliest of the children that start at a place. */
+  #earliestOf(first: number): number {
+    const end = Math.min(first + CHILDREN, this.#size);
+    let earliest = first;
+    for (let child = first + 1; child < end; child++) {
+      if (this.#isEarlier(this.#slots[child], this.#deadlines[child], earliest)) earliest = child;
+    }
+    return earliest;
   }
 
-  #place(slot: number, position: number): void {
-    this.#heap[position] = slot;
-    this.#positions[slot] = position;
+  #isEarlier(slot: number, deadline: Ns, place: number): boolean {
+    const other = this.#deadlines[place];
+    return deadline < other || (deadline === other && slot < this.#slots[place]);
+  }
+
+  #put(slot: number, deadline: Ns, place: number): void {
+    this.#deadlines[place] = deadline;
+    this.#slots[place] = slot;
+    this.#places[slot] = place;
   }
 }
