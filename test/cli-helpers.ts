@@ -2,12 +2,15 @@ import { EventEmitter } from "node:events";
 import { Writable } from "node:stream";
 import type { CliContext } from "../src/cli/context.js";
 import { runCli } from "../src/cli/program.js";
+import type { Machine } from "../src/engine/machine.js";
 import type { RunResult, Sample, VcpuResult, VcpuSample } from "../src/engine/result.js";
 import type { Scenario } from "../src/engine/scenario.js";
-import type { Machine } from "../src/engine/scenario-check.js";
 
 /** A machine that refuses nothing. */
 export const MACHINE: Machine = { platform: "linux", cores: 8, availableBytes: 64e9, schedstat: true };
+
+/** What is drawn for a run that is given no seed. */
+export const DRAWN_SEED = 12345;
 
 type DeepPartial<T> = { readonly [K in keyof T]?: T[K] extends object ? DeepPartial<T[K]> : T[K] };
 
@@ -68,8 +71,8 @@ export function vcpuResult(id: number, changes: DeepPartial<VcpuResult> = {}): V
 export function runResult(config: Scenario, changes: Partial<RunResult> = {}): RunResult {
   return {
     schema: "stealclock.run/1",
-    engine: "real",
-    seed: null,
+    engine: config.engine,
+    seed: config.engine === "virtual" ? config.seed : null,
     host: config.host,
     config,
     bootNs: 120_000_000,
@@ -162,6 +165,7 @@ export async function cli(argv: readonly string[], options: CliOptions = {}): Pr
   const exitCode = await runCli(argv, {
     logDestination: () => log,
     machine: () => MACHINE,
+    drawSeed: () => DRAWN_SEED,
     env: {},
     signals: new EventEmitter(),
     nowMs: () => 0,

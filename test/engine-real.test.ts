@@ -45,6 +45,19 @@ describe("the real engine, fair host", () => {
     }
   });
 
+  it("starts from whatever is in the memory of the pages", async () => {
+    const { invariants, vcpus } = await emulate(scenarioOf({ pageMemory: "junk", durationNs: 100 * NS_PER_MS }));
+    assert.deepEqual(
+      invariants.filter(({ status }) => status === "broken"),
+      [],
+    );
+    for (const { page, guest } of vcpus) {
+      assert.equal(page.version % 2, 0, "the host has closed the odd version that it found");
+      assert.notEqual(page.version, 2 * page.updates, "and went on from there");
+      assert.equal(guest.stealEnabled, true);
+    }
+  });
+
   it("a guest's view of a hog strays from the ledger by no more than what the rules leave open", async () => {
     const result = await emulate(scenarioOf({ vcpuCount: 2, accounting: "mainline", stealUnit: "ns" }));
     assertSound(result);

@@ -9,6 +9,7 @@ import {
   vcpuEntrySchema,
 } from "./scenario-schema.js";
 import { didYouMean } from "./suggest.js";
+import { timelineEntrySchema } from "./timeline-schema.js";
 import { show } from "./values.js";
 
 /** A refused value: where in the settings, whether its key or its value is at fault, and what is accepted. */
@@ -18,13 +19,17 @@ interface Refusal {
   readonly message: string;
 }
 
-type ParseOutcome = { readonly settings: Settings } | { readonly refusals: readonly Refusal[] };
+interface ParseOutcome {
+  /** Empty when anything is refused. */
+  readonly settings: Settings;
+  readonly refusals: readonly Refusal[];
+}
 
 /** Parses what a file or the flags hold. */
 export function parseSettings(raw: unknown): ParseOutcome {
   const outcome = scenarioSchema.safeParse(raw, { reportInput: true });
-  if (outcome.success) return { settings: outcome.data };
-  return { refusals: outcome.error.issues.flatMap((issue) => refusalsOf(issue, [])) };
+  if (outcome.success) return { settings: outcome.data, refusals: [] };
+  return { settings: {}, refusals: outcome.error.issues.flatMap((issue) => refusalsOf(issue, [])) };
 }
 
 function refusalsOf(issue: z.core.$ZodIssue, parents: Path): Refusal[] {
@@ -74,6 +79,8 @@ function acceptedKeys(parents: Path): readonly string[] {
       return Object.keys(hostTaskSchema.shape);
     case "faults":
       return Object.keys(faultSchema.shape);
+    case "timeline":
+      return Object.keys(timelineEntrySchema.shape);
     default:
       return [];
   }

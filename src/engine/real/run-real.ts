@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { guestRamBytes } from "../../guest/kernel-data.js";
+import { fillPageMemory } from "../page-memory.js";
 import type { EmulateOptions, RunResult } from "../result.js";
 import type { Scenario } from "../scenario.js";
 import { endWorker, outcomeOf } from "../worker-run.js";
@@ -19,10 +20,12 @@ const HYPERVISOR_HEAP_MB_PER_VCPU = 0.5;
  */
 export async function runReal(scenario: Scenario, options: EmulateOptions): Promise<RunResult> {
   const control = ControlMemory.allocate(scenario.vcpus.length);
+  const ram = new SharedArrayBuffer(guestRamBytes(scenario.vcpus.length));
+  fillPageMemory(new Int32Array(ram), scenario);
   const data: HypervisorWorkerData = {
     scenario,
     control: control.buffer,
-    ram: new SharedArrayBuffer(guestRamBytes(scenario.vcpus.length)),
+    ram,
     origin: process.hrtime(),
     sampleNs: options.onSample === undefined ? null : (options.sampleNs ?? null),
   };
