@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { HZ_VALUES, LIMITS } from "../engine/scenario-check.js";
+import { expectSchema } from "./expect/expect-schema.js";
+import { parsed } from "./schema-parts.js";
 import {
   asBoolean,
   asChoice,
@@ -13,7 +15,6 @@ import {
   asWorkload,
   HOST_TASK_FORMS,
   parseHostTask,
-  Refused,
   refuse,
   UPDATE_FORMS,
   WORKLOAD_FORMS,
@@ -23,28 +24,6 @@ import {
  * What a scenario file may hold. Flags go through the same schema, so a value is refused in the same words wherever it
  * comes from. Ranges that only mean something in the whole scenario are checked after resolution.
  */
-
-interface EditorHint {
-  readonly type: string | string[];
-  readonly description: string;
-  readonly [keyword: string]: unknown;
-}
-
-/** A value read by one of the parsers of values.ts; the hint is what editors see of it in the JSON Schema. */
-function parsed<T>(parse: (raw: unknown) => T, hint: EditorHint) {
-  return z
-    .unknown()
-    .meta(hint)
-    .transform((raw, context): T => {
-      try {
-        return parse(raw);
-      } catch (error) {
-        if (!(error instanceof Refused)) throw error;
-        context.addIssue({ code: "custom", message: error.message });
-        return z.NEVER;
-      }
-    });
-}
 
 function duration(description: string) {
   const pattern = "^(0|\\d+(\\.\\d+)?(ns|us|ms|s|m|h|d))$";
@@ -192,6 +171,7 @@ export const scenarioSchema = z.strictObject({
   hostTasks: z.array(hostTask).optional(),
   poll: duration("How often the linux host reads schedstat (1ms).").optional(),
   faults: z.array(faultSchema).optional(),
+  expect: expectSchema.optional(),
 });
 
 /** The settings of one source, a file or the flags: values parsed, nothing filled in. */
