@@ -1,14 +1,18 @@
 import { z } from "zod";
-import { Refused } from "./values.js";
+import { LIMITS, type Range } from "../engine/scenario-limits.js";
+import { asBoolean, asChoice, asCount, asDuration, asInteger, Refused } from "./values.js";
 
-/** What editors see of a value in the JSON Schema. */
-export interface EditorHint {
+/*
+ * What the schema of a scenario file is made of: each value is read by a parser of values.ts.
+ */
+
+interface EditorHint {
   readonly type: string | string[];
   readonly description: string;
   readonly [keyword: string]: unknown;
 }
 
-/** A value of a scenario file that one of our own parsers reads, in whose words it is refused. */
+/** A value that a parser reads; the hint is what editors see of it in the JSON Schema. */
 export function parsed<T>(parse: (raw: unknown) => T, hint: EditorHint) {
   return z
     .unknown()
@@ -22,4 +26,29 @@ export function parsed<T>(parse: (raw: unknown) => T, hint: EditorHint) {
         return z.NEVER;
       }
     });
+}
+
+export function duration(description: string) {
+  const pattern = "^(0|\\d+(\\.\\d+)?(ns|us|ms|s|m|h|d))$";
+  return parsed(asDuration, { type: ["string", "integer"], pattern, maximum: 0, description, examples: ["4ms"] });
+}
+
+export function choice<const T extends string | number>(what: string, choices: readonly T[], description: string) {
+  const type = typeof choices[0] === "number" ? "integer" : "string";
+  return parsed((raw) => asChoice(raw, what, choices), { type, enum: [...choices], description });
+}
+
+export function integer(what: string, range: Range, description: string) {
+  const hint = { type: "integer", minimum: range.min, maximum: range.max, description };
+  return parsed((raw) => asInteger(raw, what, range), hint);
+}
+
+/** A number of vCPUs or pCPUs. */
+export function count(what: string, description: string) {
+  const { min, max } = LIMITS.count;
+  return parsed((raw) => asCount(raw, what), { type: "integer", minimum: min, maximum: max, description });
+}
+
+export function boolean(description: string) {
+  return parsed(asBoolean, { type: "boolean", description });
 }

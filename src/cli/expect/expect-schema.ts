@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { LIMITS } from "../../engine/scenario-check.js";
+import { LIMITS } from "../../engine/scenario-limits.js";
 import { parsed } from "../schema-parts.js";
 import { asChoice, parseNumberSet, Refused } from "../values.js";
 import { FIGURE_NAMES, FIGURES, type FigureName, unitOf } from "./figures.js";
@@ -47,7 +47,7 @@ const vcpuKey = z.string().superRefine((key, context) => {
 
 /** The vCPUs that a key of `vcpus` names: a number, a range, or several joined by +. */
 function vcpusOf(key: string): number[] {
-  return parseNumberSet(key, "a set of vCPUs", LIMITS.vcpus.max - 1);
+  return parseNumberSet(key, "a set of vCPUs", LIMITS.count.max - 1);
 }
 
 export const expectSchema = z
