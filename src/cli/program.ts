@@ -6,6 +6,7 @@ import { Output } from "./output.js";
 import { packageVersion } from "./package-root.js";
 import { type Outputs, runEmulate } from "./run-emulate.js";
 import { shippedScenarios } from "./scenario-file.js";
+import { addScenariosCommand } from "./scenarios/scenarios-command.js";
 
 const EXIT_FAILED = 1;
 const EXIT_BAD_INPUT = 2;
@@ -33,6 +34,9 @@ async function runGuarded(argv: readonly string[], context: CliContext, outputs:
   let exitCode = 0;
   const program = buildProgram(outputs, async (command) => {
     exitCode = await runEmulate(readEmulateFlags(command, argv), context, outputs);
+  });
+  addScenariosCommand(program, context, outputs, (found) => {
+    exitCode = found;
   });
   try {
     await program.parseAsync([...argv], { from: "user" });
