@@ -84,7 +84,12 @@ const REFUSED_FLAGS: readonly (readonly [args: string, ...parts: string[]])[] = 
   ["--host linux --nice 5", "--nice: the linux host does not have this"],
   ["--host linux --pin 0", "--pin: the linux host does not have this"],
   ["--host linux --host-task hog", "--host-task: the linux host does not have this"],
-  ["--scenario pinned-smp --host linux", "pinned-smp.yaml:", ":1", "pcpus: the linux host does not have this"],
+  [
+    "--scenario pinned-smp --engine real --host linux",
+    "pinned-smp.yaml:",
+    ":1",
+    "pcpus: the linux host does not have this",
+  ],
   ["--scenario defalt", "defalt: no such file", "four-hogs-one-pcpu", "did you mean default?"],
   ["--scenario /no/such.yaml", "/no/such.yaml: no such file"],
   [`--scenario ${tmpdir()}`, "this is a folder"],
