@@ -90,7 +90,7 @@ const REFUSED_FLAGS: readonly (readonly [args: string, ...parts: string[]])[] = 
     ":1",
     "pcpus: the linux host does not have this",
   ],
-  ["--scenario defalt", "defalt: no such file", "four-hogs-one-pcpu", "did you mean default?"],
+  ["--scenario defalt", "defalt: no such file", "stealclock scenarios list", "did you mean default?"],
   ["--scenario /no/such.yaml", "/no/such.yaml: no such file"],
   [`--scenario ${tmpdir()}`, "this is a folder"],
   ["--sample 1ms", "--sample:", "10ms to 1d"],

@@ -178,6 +178,27 @@ test("with more than 5 % noise a real run concludes nothing, good or bad", () =>
   assert.equal(quiet?.status, "ok");
 });
 
+test("softlockups conclude nothing when what the vCPU ran was noise, be it little", () => {
+  const host = { runNs: 60_000_000, waitNs: 2_940_000_000, noiseNs: 3_000_001 };
+  assert.deepEqual(check("{ all: { suppressed: 14, host.wait: 98 % } }", real({ host })), [
+    "0 host.wait ok: 98 %",
+    "0 suppressed inconclusive: 0 at 5.0 % noise",
+    INVARIANTS,
+  ]);
+  const [quiet] = checkExpectations(
+    expectation("{ all: { suppressed: 14 } }"),
+    real({ host: { ...host, noiseNs: 3_000_000 } }),
+  );
+  assert.equal(quiet?.status, "failed");
+});
+
+test("a run that ended late had a hypervisor that was held up: that is noise as well", () => {
+  const late = { ...real(), elapsedNs: 3_130_000_000 };
+  const [outcome] = checkExpectations(expectation("{ all: { host.wait: 50 % } }"), late);
+  assert.equal(outcome?.status, "inconclusive");
+  assert.equal(outcome?.found, "47.923323 % at 5.1 % noise");
+});
+
 test("where the noise or a figure is not known, nothing is concluded", () => {
   assert.deepEqual(check("{ all: { lockups: 0, host.noise: 0 % } }", real({ host: { noiseNs: null } })), [
     "0 host.noise inconclusive: not known at noise not known",

@@ -5,7 +5,6 @@ import { addEmulateFlags, readEmulateFlags } from "./flags.js";
 import { Output } from "./output.js";
 import { packageVersion } from "./package-root.js";
 import { type Outputs, runEmulate } from "./run-emulate.js";
-import { shippedScenarios } from "./scenario-file.js";
 import { addScenariosCommand } from "./scenarios/scenarios-command.js";
 
 const EXIT_FAILED = 1;
@@ -105,7 +104,7 @@ Examples:
   stealclock emulate --engine virtual --vcpus 1000 --duration 1h --seed 7
   stealclock emulate --scenario four-hogs-one-pcpu --print-config > my.yaml
 
-Shipped scenarios: ${shippedScenarios().join(", ")}
+Shipped scenarios: stealclock scenarios list
 
 Exit codes: 0 all invariants held, 1 one broke or a part died, 2 bad input.`;
 }

@@ -79,7 +79,7 @@ function readText(path: string, name: string): string {
   } catch (error) {
     const shipped = shippedScenarios();
     const reason = error instanceof Error && "code" in error ? reasonOf(String(error.code)) : String(error);
-    const accepted = `a YAML file, or one of ${shipped.join(", ")}${didYouMean(name, shipped)}`;
+    const accepted = `a YAML file, or a shipped scenario, see stealclock scenarios list${didYouMean(name, shipped)}`;
     throw new StealclockError("bad-input", `${name}: ${reason}; accepted: ${accepted}`);
   }
 }

@@ -25,7 +25,7 @@ const DECIMALS = 6;
  *
  * A virtual run is exact, so a range is taken as it stands. A real run may stray from each end of a range by its noise and
  * two ticks, and by no more; with more than 5 % noise, or where it is not known, nothing can be concluded. Softlockups are
- * never given any margin.
+ * given no margin, and conclude nothing when more than 5 % of the time that the vCPU ran was noise.
  *
  * @param expect must name only vCPUs that are there
  */
@@ -64,11 +64,12 @@ function outcomeOf(field: FigureName, range: Range, { vcpu, vcpus, result }: Sub
     const status = value === null ? "inconclusive" : statusOf(value, range);
     return { field, vcpu, expected, found, status };
   }
-  const noiseNs = noiseOf(vcpus);
+  const noiseNs = noiseOf(vcpus, result);
   const allNs = result.elapsedNs * vcpus.length;
-  if (value === null || noiseNs === null || noiseNs > allNs * MAX_NOISE_SHARE) {
-    const noise = noiseNs === null ? "noise not known" : `${((noiseNs * 100) / allNs).toFixed(1)} % noise`;
-    return { field, vcpu, expected, found: `${found} at ${noise}`, status: "inconclusive" };
+  // A stall is noticed when the guest runs, be it ever so little of the time: then that must be quiet.
+  const judgedNs = figure.kind === "events" ? sum(vcpus.map(({ host }) => host.runNs)) : allNs;
+  if (value === null || noiseNs === null || noiseNs > judgedNs * MAX_NOISE_SHARE) {
+    return { field, vcpu, expected, found: `${found} at ${noiseText(noiseNs, judgedNs)}`, status: "inconclusive" };
   }
   const tickNs = tickNsecOf(result.config.hz);
   const stray = { ns: noiseNs + STRAY_TICKS * tickNs * vcpus.length, allNs, tickNs };
@@ -117,11 +118,21 @@ function marginText(range: Range, wide: Range): string {
   return margin === 0 ? "" : ` (and ${margin.toFixed(2)} either way)`;
 }
 
-/** What the real machine took from these vCPUs together; null where it is not known of one of them. */
-function noiseOf(vcpus: readonly VcpuResult[]): Ns | null {
+/**
+ * What the real machine took from these vCPUs together; null where it is not known of one of them. A run that ends late
+ * had a hypervisor that was held up, which is in no vCPU's own noise.
+ */
+function noiseOf(vcpus: readonly VcpuResult[], { elapsedNs, config }: RunResult): Ns | null {
   const noises = vcpus.map(({ host }) => (host.onCpuNs === null ? host.noiseNs : Math.abs(host.runNs - host.onCpuNs)));
   const known = noises.filter((ns) => ns !== null);
-  return known.length < noises.length ? null : sum(known);
+  if (known.length < noises.length) return null;
+  const lateNs = Math.max(0, elapsedNs - config.durationNs);
+  return sum(known) + lateNs * vcpus.length;
+}
+
+function noiseText(noiseNs: Ns | null, judgedNs: Ns): string {
+  if (noiseNs === null) return "noise not known";
+  return judgedNs === 0 ? "noise only" : `${((noiseNs * 100) / judgedNs).toFixed(1)} % noise`;
 }
 
 function invariantsOutcome({ invariants }: RunResult): ExpectationOutcome {

@@ -17,8 +17,9 @@ export interface ScenarioCheck {
 const HEADS = ["engine", "time s", "ok", "failed", "inconclusive"] as const;
 const WIDTHS = [7, 7, 4, 6, 12] as const;
 const GAP = "  ";
-/** A rule that is broken is broken on every vCPU: the first few tell. */
-const OUTCOMES_SHOWN = 8;
+/** A rule that is broken is broken on every vCPU: the first few tell. Noise tells nothing, and one line says that. */
+const FAILED_SHOWN = 8;
+const INCONCLUSIVE_SHOWN = 1;
 
 /** The heads of the table; rows are printed under them one by one, as scenarios are done. */
 export function headLine(nameWidth: number): string {
@@ -51,12 +52,16 @@ export function checkDocument(engine: EngineKind, checks: readonly ScenarioCheck
 }
 
 function troubleLines(outcomes: readonly ExpectationOutcome[]): string[] {
-  // What failed first: it decides.
-  const trouble = (["failed", "inconclusive"] as const).flatMap((wanted) =>
-    outcomes.filter(({ status }) => status === wanted),
-  );
-  const lines = trouble.slice(0, OUTCOMES_SHOWN).map(troubleLine);
-  return trouble.length > lines.length ? [...lines, `${GAP}and ${trouble.length - lines.length} more`] : lines;
+  const of = (wanted: ExpectationOutcome["status"]) => outcomes.filter(({ status }) => status === wanted);
+  const [failed, inconclusive] = [of("failed"), of("inconclusive")];
+  return [...listed(failed, FAILED_SHOWN), ...listed(inconclusive, INCONCLUSIVE_SHOWN)];
+}
+
+function listed(trouble: readonly ExpectationOutcome[], limit: number): string[] {
+  const lines = trouble.slice(0, limit).map(troubleLine);
+  const [first] = trouble;
+  if (first === undefined || trouble.length <= limit) return lines;
+  return [...lines, `${GAP}${first.status}: and ${trouble.length - limit} more`];
 }
 
 function troubleLine({ field, vcpu, expected, found, status }: ExpectationOutcome): string {
