@@ -9,6 +9,9 @@ import type { Machine } from "../src/engine/machine.js";
 /** A machine that refuses nothing. */
 export const MACHINE: Machine = { platform: "linux", cores: 8, availableBytes: 64e9, schedstat: true };
 
+/** What is drawn for a run that is given no seed. */
+export const DRAWN_SEED = 12345;
+
 type DeepPartial<T> = { readonly [K in keyof T]?: T[K] extends object ? DeepPartial<T[K]> : T[K] };
 
 /** One vCPU that ran half of 3 s and was told the truth about the other half. */
@@ -68,7 +71,8 @@ export function vcpuResult(id: number, changes: DeepPartial<VcpuResult> = {}): V
 export function runResult(config: Scenario, changes: Partial<RunResult> = {}): RunResult {
   return {
     schema: "stealclock.run/1",
-    engine: "real",
+    engine: config.engine,
+    seed: config.engine === "virtual" ? config.seed : null,
     host: config.host,
     config,
     bootNs: 120_000_000,
@@ -161,6 +165,7 @@ export async function cli(argv: readonly string[], options: CliOptions = {}): Pr
   const exitCode = await runCli(argv, {
     logDestination: () => log,
     machine: () => MACHINE,
+    drawSeed: () => DRAWN_SEED,
     env: {},
     signals: new EventEmitter(),
     nowMs: () => 0,

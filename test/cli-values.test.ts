@@ -62,7 +62,7 @@ test("pCPU sets are a number, a text or a list", () => {
   assert.deepEqual(asPcpuSet(3), [3]);
   assert.deepEqual(asPcpuSet("0-1+3"), [0, 1, 3]);
   assert.deepEqual(asPcpuSet([3, 0, 3]), [0, 3]);
-  for (const value of [[], ["0"], -1, 1.5, null, "x", 5000]) assert.throws(() => asPcpuSet(value), Refused);
+  for (const value of [[], ["0"], -1, 1.5, null, "x", 100_000]) assert.throws(() => asPcpuSet(value), Refused);
 });
 
 test("values per vCPU: for all, for some, for the rest", () => {
@@ -72,7 +72,7 @@ test("values per vCPU: for all, for some, for the rest", () => {
   assert.equal(named.rest, undefined);
   assert.deepEqual([...named.byVcpu.keys()], [0, 1, 3]);
   assert.deepEqual(read("hog,2=idle").rest, { kind: "hog" });
-  for (const text of ["0=hog,0=idle", "0-3=hog,2=idle", "hog,idle", "0=", "=hog", "0-hog", "9999=hog", "0=hog,"]) {
+  for (const text of ["0=hog,0=idle", "0-3=hog,2=idle", "hog,idle", "0=", "=hog", "0-hog", "100000=hog", "0=hog,"]) {
     assert.throws(() => read(text), Refused, text);
   }
 });

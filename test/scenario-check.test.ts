@@ -9,6 +9,8 @@ import { MACHINE } from "./cli-helpers.js";
 const VCPU: VcpuConfig = { workload: { kind: "hog" }, nice: 0, pcpus: null, tickPhaseNs: 0, gpa: null };
 
 const GOOD: Scenario = {
+  engine: "real",
+  seed: 0,
   host: "fair",
   durationNs: 1_000_000_000,
   pcpus: 2,
@@ -25,6 +27,10 @@ const GOOD: Scenario = {
   vcpus: [VCPU, { ...VCPU, pcpus: [0, 1] }],
   hostTasks: [{ workload: { kind: "duty", busyNs: 1_000_000, periodNs: 2_000_000 }, nice: -20, pcpus: [1] }],
   faults: [{ part: 1, kind: "throw", afterNs: 0 }],
+  chance: { jitterPercent: 0, wakeLatencyNs: 0, hostNoiseNs: 0 },
+  startAtNs: 0,
+  timeline: [],
+  pageMemory: "zero",
 };
 
 const LINUX: Scenario = { ...GOOD, host: "linux", pcpus: 0, measure: "wait", vcpus: [VCPU], hostTasks: [], faults: [] };

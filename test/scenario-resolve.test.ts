@@ -27,8 +27,15 @@ function record<T>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<
   return fc.record(model, { noNullPrototype: true }) as fc.Arbitrary<T>;
 }
 
+const NO_CHANCE = { jitterPercent: 0, wakeLatencyNs: 0, hostNoiseNs: 0 };
+/** What is said of the virtual engine alone. */
+const NOTHING_VIRTUAL = { seed: 0, chance: NO_CHANCE, startAtNs: 0, timeline: [] } as const;
+
 test("the defaults", async () => {
   assert.deepEqual(await fromFlags(""), {
+    ...NOTHING_VIRTUAL,
+    engine: "real",
+    pageMemory: "zero",
     host: "fair",
     durationNs: 3_000_000_000,
     pcpus: 1,
@@ -78,6 +85,9 @@ test("every flag reaches the scenario", async () => {
   );
   const vcpu = { workload: { kind: "kernel" }, nice: -5, pcpus: [0, 1], tickPhaseNs: 250_000, gpa: null };
   assert.deepEqual(scenario, {
+    ...NOTHING_VIRTUAL,
+    engine: "real",
+    pageMemory: "zero",
     host: "fair",
     durationNs: 1_500_000_000,
     pcpus: 3,
@@ -198,6 +208,8 @@ test("what is printed reads back as the same scenario, whatever it is", () => {
   const gpa = fc.option(ns(1, 2 ** 40).map((page) => page * 4096));
   const vcpu = record({ workload, nice, pcpus, tickPhaseNs: ns(0, 999_999), gpa });
   const fair: fc.Arbitrary<Scenario> = record({
+    engine: fc.constant("real" as const),
+    seed: fc.constant(0),
     host: fc.constant("fair" as const),
     durationNs: ns(2e6, 1e12),
     pcpus: ns(4, 1024),
@@ -233,6 +245,10 @@ test("what is printed reads back as the same scenario, whatever it is", () => {
       }),
       { maxLength: 2 },
     ),
+    chance: fc.constant(NO_CHANCE),
+    startAtNs: fc.constant(0),
+    timeline: fc.constant([]),
+    pageMemory: fc.constant("zero" as const),
   });
   fc.assert(fc.property(fair, (scenario) => assert.deepEqual(fromText(printScenario(scenario)), scenario)));
 

@@ -1,6 +1,7 @@
 import type { EngineKind, HostKind } from "../engine/scenario.js";
+import type { PlacedProblem } from "./placed-problem.js";
 import { FAIR_ONLY, LINUX_ONLY, REAL_ONLY, type SettingKey, VIRTUAL_ONLY } from "./scenario-schema.js";
-import type { PlacedProblem, SettingLayers } from "./setting-layers.js";
+import type { SettingLayers } from "./setting-layers.js";
 import { nameVcpus } from "./values.js";
 
 /** Settings that the chosen engine or host does not have, and vCPUs that are named and not there. */

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { LIMITS } from "../engine/scenario-limits.js";
-import { StealclockError } from "../shared/errors.js";
 import type { Ns } from "../shared/units.js";
 import { givenFlags, readFlag } from "./given-flags.js";
+import { refusePlaces } from "./placed-problem.js";
 import { addRunFlags, type RunFlags, readRunFlags } from "./run-flags.js";
 import type { SettingsSource } from "./scenario-file.js";
 import { FAIR_ONLY, LINUX_ONLY, type SettingKey, VIRTUAL_ONLY } from "./scenario-schema.js";
@@ -130,15 +130,12 @@ export function readEmulateFlags(command: Command, argv: readonly string[]): Emu
     const value = given(optionName(flag));
     if (value !== undefined) raw[key] = typeof value === "string" ? scalarOf(value) : value;
   }
-  const outcome = parseSettings(raw);
-  if ("refusals" in outcome) {
-    const lines = outcome.refusals.map(({ path, message }) => `${flagOf(path[0])}: ${message}`);
-    throw new StealclockError("bad-input", lines.join("\n"));
-  }
+  const { settings, refusals } = parseSettings(raw);
+  refusePlaces(refusals.map(({ path, message }) => ({ where: flagOf(path[0]), message })));
   const scenario = given("scenario");
   const quiet = given("quiet") === true;
   return {
-    settings: { settings: outcome.settings, where: (path) => flagOf(path[0]) },
+    settings: { settings, where: (path) => flagOf(path[0]) },
     scenario: typeof scenario === "string" ? scenario : null,
     run: readRunFlags(given),
     argv,

@@ -3,6 +3,7 @@ import { basename, join } from "node:path";
 import { type Document, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit } from "yaml";
 import { StealclockError } from "../shared/errors.js";
 import { SCENARIO_FOLDER } from "./package-root.js";
+import { refusePlaces } from "./placed-problem.js";
 import type { Path, Settings } from "./scenario-schema.js";
 import { parseSettings } from "./settings-parse.js";
 import { didYouMean } from "./suggest.js";
@@ -51,15 +52,14 @@ export function parseScenario(text: string, file: string): SettingsSource {
     const found = document.contents === null ? "nothing in it" : "not a map";
     throw new StealclockError("bad-input", `${at(0)}: ${found}; accepted: a map of settings, such as "vcpus: 2"`);
   }
-  const outcome = parseSettings(toPlain(document, at));
-  if ("settings" in outcome) {
-    return { settings: outcome.settings, where: (path) => `${at(offsetOf(document, path, "value"))}: ${keyOf(path)}` };
-  }
-  const lines = outcome.refusals.map(({ path, at: part, message }) => {
-    const place = at(offsetOf(document, path, part));
-    return part === "key" ? `${place}: ${message}` : `${place}: ${keyOf(path)}: ${message}`;
-  });
-  throw new StealclockError("bad-input", lines.join("\n"));
+  const { settings, refusals } = parseSettings(toPlain(document, at));
+  refusePlaces(
+    refusals.map(({ path, at: part, message }) => {
+      const place = at(offsetOf(document, path, part));
+      return { where: part === "key" ? place : `${place}: ${keyOf(path)}`, message };
+    }),
+  );
+  return { settings, where: (path) => `${at(offsetOf(document, path, "value"))}: ${keyOf(path)}` };
 }
 
 /** The bare names of the shipped scenarios. */

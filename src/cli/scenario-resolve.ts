@@ -13,10 +13,11 @@ import { throwProblems } from "../engine/scenario-problem.js";
 import { defaultPhaseRule, phasesByRuleNs, type TickPhaseRule } from "../engine/tick-phases.js";
 import { type Ns, tickNsecOf } from "../shared/units.js";
 import { contradictions } from "./contradictions.js";
+import { refusePlaces } from "./placed-problem.js";
 import type { SettingsSource } from "./scenario-file.js";
 import type { Settings } from "./scenario-schema.js";
 import { drawSeed } from "./seed.js";
-import { refusePlaces, SettingLayers } from "./setting-layers.js";
+import { SettingLayers } from "./setting-layers.js";
 import type { TimelineSetting } from "./timeline-schema.js";
 import { VCPU_FIELDS } from "./vcpu-fields.js";
 

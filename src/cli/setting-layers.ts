@@ -1,22 +1,10 @@
 import type { EngineKind } from "../engine/scenario.js";
 import { ACCEPTED_COUNTS, COUNT_LIMITS } from "../engine/scenario-limits.js";
-import { throwProblems } from "../engine/scenario-problem.js";
+import { refusePlaces } from "./placed-problem.js";
 import type { SettingsSource } from "./scenario-file.js";
 import { type Path, SETTING_KEYS, type SettingKey, type Settings } from "./scenario-schema.js";
 import type { TimelineSetting } from "./timeline-schema.js";
 import { type EntryKey, isVcpuField, VCPU_FIELDS, type VcpuField, VcpuSettings } from "./vcpu-fields.js";
-
-/** A refusal whose place is already known: "--pin", "hogs.yaml:3:8: pin". */
-export interface PlacedProblem {
-  readonly where: string;
-  readonly message: string;
-}
-
-/** @throws StealclockError `bad-input` when there are any */
-export function refusePlaces(problems: readonly PlacedProblem[]): void {
-  const asProblems = problems.map(({ where, message }) => ({ code: "bad-input" as const, path: where, message }));
-  throwProblems(asProblems, (problem) => problem.path);
-}
 
 /** Settings whose field in the scenario has another name. */
 const SCENARIO_FIELDS: Readonly<Record<string, SettingKey>> = {

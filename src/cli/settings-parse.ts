@@ -20,13 +20,17 @@ interface Refusal {
   readonly message: string;
 }
 
-type ParseOutcome = { readonly settings: Settings } | { readonly refusals: readonly Refusal[] };
+interface ParseOutcome {
+  /** Empty when anything is refused. */
+  readonly settings: Settings;
+  readonly refusals: readonly Refusal[];
+}
 
 /** Parses what a file or the flags hold. */
 export function parseSettings(raw: unknown): ParseOutcome {
   const outcome = scenarioSchema.safeParse(raw, { reportInput: true });
-  if (outcome.success) return { settings: outcome.data };
-  return { refusals: outcome.error.issues.flatMap((issue) => refusalsOf(issue, [])) };
+  if (outcome.success) return { settings: outcome.data, refusals: [] };
+  return { settings: {}, refusals: outcome.error.issues.flatMap((issue) => refusalsOf(issue, [])) };
 }
 
 function refusalsOf(issue: z.core.$ZodIssue, parents: Path): Refusal[] {

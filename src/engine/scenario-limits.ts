@@ -50,7 +50,7 @@ export const HZ_VALUES = [100, 250, 300, 1000] as const;
 /** How many vCPUs or pCPUs are accepted, for messages. */
 export const ACCEPTED_COUNTS =
   `an integer from ${COUNT_LIMITS.real.min} to ${COUNT_LIMITS.real.max} in the real engine, ` +
-  `to ${COUNT_LIMITS.virtual.max} in the virtual engine`;
+  `${COUNT_LIMITS.virtual.min} to ${COUNT_LIMITS.virtual.max} in the virtual one`;
 
 export function isOutside(value: number, range: Range): boolean {
   return !Number.isSafeInteger(value) || value < range.min || value > range.max;

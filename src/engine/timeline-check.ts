@@ -13,7 +13,7 @@ export function checkTimeline(scenario: Scenario, list: ProblemList): void {
   }
   // By what stands still: the whole machine, or one vCPU.
   const lastOf = new Map<number | "machine", TimelineEvent>();
-  let lastAtNs: Ns = 0;
+  let lastAtNs: Ns = Number.NEGATIVE_INFINITY;
   timeline.forEach((event, index) => {
     const path = `timeline.${index}`;
     checkEvent(event, path, scenario, list);
