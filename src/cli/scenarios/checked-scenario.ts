@@ -1,9 +1,9 @@
 import type { Machine } from "../../engine/machine.js";
 import type { EngineKind, Scenario } from "../../engine/scenario.js";
 import type { Expectations } from "../expect/expect-schema.js";
+import { type PlacedProblem, refusePlaces } from "../placed-problem.js";
 import { readScenarioFile, type SettingsSource } from "../scenario-file.js";
 import { resolveScenario } from "../scenario-resolve.js";
-import { type PlacedProblem, refusePlaces } from "../setting-layers.js";
 import { nameVcpus } from "../values.js";
 
 /** A scenario file, read for a check. */
