@@ -178,7 +178,7 @@ test("with more than 5 % noise a real run concludes nothing, good or bad", () =>
   assert.equal(quiet?.status, "ok");
 });
 
-test("softlockups conclude nothing when what the vCPU ran was noise, be it little", () => {
+test("softlockups conclude nothing when what the vCPU did not wait was noise, be it little", () => {
   const host = { runNs: 60_000_000, waitNs: 2_940_000_000, noiseNs: 3_000_001 };
   assert.deepEqual(check("{ all: { suppressed: 14, host.wait: 98 % } }", real({ host })), [
     "0 host.wait ok: 98 %",
@@ -219,4 +219,9 @@ test("a virtual run gets no margin: its noise is part of what is emulated", () =
     "1 guest.steal failed: 50 %",
     INVARIANTS,
   ]);
+});
+
+test("a vCPU that halts all the time has had no stall that noise could hide", () => {
+  const idle = { runNs: 0, waitNs: 0, haltNs: 3_000_000_000, noiseNs: 2_000 };
+  assert.deepEqual(check("{ all: { lockups: 0 } }", real({ host: idle })), ["0 lockups ok: 0", INVARIANTS]);
 });

@@ -25,7 +25,7 @@ const DECIMALS = 6;
  *
  * A virtual run is exact, so a range is taken as it stands. A real run may stray from each end of a range by its noise and
  * two ticks, and by no more; with more than 5 % noise, or where it is not known, nothing can be concluded. Softlockups are
- * given no margin, and conclude nothing when more than 5 % of the time that the vCPU ran was noise.
+ * given no margin, and conclude nothing when more than 5 % of the time that the vCPU did not wait was noise.
  *
  * @param expect must name only vCPUs that are there
  */
@@ -66,8 +66,8 @@ function outcomeOf(field: FigureName, range: Range, { vcpu, vcpus, result }: Sub
   }
   const noiseNs = noiseOf(vcpus, result);
   const allNs = result.elapsedNs * vcpus.length;
-  // A stall is noticed when the guest runs, be it ever so little of the time: then that must be quiet.
-  const judgedNs = figure.kind === "events" ? sum(vcpus.map(({ host }) => host.runNs)) : allNs;
+  // A stall is noticed when the guest runs, be it ever so little beside its waits: that little must be quiet.
+  const judgedNs = figure.kind === "events" ? allNs - sum(vcpus.map(({ host }) => host.waitNs)) : allNs;
   if (value === null || noiseNs === null || noiseNs > judgedNs * MAX_NOISE_SHARE) {
     return { field, vcpu, expected, found: `${found} at ${noiseText(noiseNs, judgedNs)}`, status: "inconclusive" };
   }
@@ -132,7 +132,7 @@ function noiseOf(vcpus: readonly VcpuResult[], { elapsedNs, config }: RunResult)
 
 function noiseText(noiseNs: Ns | null, judgedNs: Ns): string {
   if (noiseNs === null) return "noise not known";
-  return judgedNs === 0 ? "noise only" : `${((noiseNs * 100) / judgedNs).toFixed(1)} % noise`;
+  return judgedNs <= 0 ? "noise only" : `${((noiseNs * 100) / judgedNs).toFixed(1)} % noise`;
 }
 
 function invariantsOutcome({ invariants }: RunResult): ExpectationOutcome {
