@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
-import { staggeredPhaseNs } from "../engine/default-scenario.js";
 import type { RunResult } from "../engine/result.js";
 import type { Scenario } from "../engine/scenario.js";
+import { phasesByRuleNs } from "../engine/tick-phases.js";
 import { formatDuration, tickNsecOf } from "../shared/units.js";
 import { pathText } from "./path-text.js";
 import type { Path } from "./scenario-schema.js";
@@ -37,11 +37,15 @@ function settingsOf({ engine, seed, config }: RunResult): unknown {
   return { ...config, engine, seed, vcpus: vcpusOf(config) };
 }
 
-/** Staggered tick phases follow from HZ and the number of vCPUs: they are no settings of their own. */
-function vcpusOf({ vcpus, hz }: Scenario): unknown[] {
+/** Tick phases that follow by a rule from HZ, seed and the number of vCPUs are no settings of their own. */
+function vcpusOf({ vcpus, hz, seed }: Scenario): unknown[] {
+  const rules = (["staggered", "random"] as const).map((rule) => ({
+    rule,
+    phasesNs: phasesByRuleNs(rule, seed, vcpus.length, tickNsecOf(hz)),
+  }));
   return vcpus.map((vcpu, id) => {
-    const staggered = vcpu.tickPhaseNs === staggeredPhaseNs(id, vcpus.length, tickNsecOf(hz));
-    return { ...vcpu, tickPhaseNs: staggered ? "staggered" : vcpu.tickPhaseNs };
+    const found = rules.find(({ phasesNs }) => phasesNs[id] === vcpu.tickPhaseNs);
+    return { ...vcpu, tickPhaseNs: found?.rule ?? vcpu.tickPhaseNs };
   });
 }
 

@@ -7,7 +7,7 @@ import { Output } from "./output.js";
 import { packageVersion } from "./package-root.js";
 import { addPageCommand } from "./page-command.js";
 import { type Outputs, runEmulate } from "./run-emulate.js";
-import { shippedScenarios } from "./scenario-file.js";
+import { addScenariosCommand } from "./scenarios/scenarios-command.js";
 
 const EXIT_FAILED = 1;
 const EXIT_BAD_INPUT = 2;
@@ -36,10 +36,12 @@ async function runGuarded(argv: readonly string[], context: CliContext, outputs:
   const program = buildProgram(outputs, async (command) => {
     exitCode = await runEmulate(readEmulateFlags(command, argv), context, outputs);
   });
-  addPageCommand(program, outputs);
-  addCompareCommand(program, outputs, (found) => {
+  const finish = (found: number): void => {
     exitCode = found;
-  });
+  };
+  addPageCommand(program, outputs);
+  addCompareCommand(program, outputs, finish);
+  addScenariosCommand(program, context, outputs, finish);
   try {
     await program.parseAsync([...argv], { from: "user" });
     return exitCode;
@@ -107,7 +109,7 @@ Examples:
   stealclock emulate --engine virtual --vcpus 1000 --duration 1h --seed 7
   stealclock emulate --scenario four-hogs-one-pcpu --print-config > my.yaml
 
-Shipped scenarios: ${shippedScenarios().join(", ")}
+Shipped scenarios: stealclock scenarios list
 
 Exit codes: 0 all invariants held, 1 one broke or a part died, 2 bad input.`;
 }

@@ -24,8 +24,14 @@ export interface SettingsSource {
  * @throws StealclockError `bad-input`: file, line, column, what is wrong and what is accepted
  */
 export function readScenarioFile(name: string): SettingsSource {
+  const { text, path } = readScenarioText(name);
+  return parseScenario(text, path);
+}
+
+/** The text of a scenario file, and where it lies. Finds it and throws as readScenarioFile does. */
+export function readScenarioText(name: string): { readonly text: string; readonly path: string } {
   const path = findScenario(name);
-  return parseScenario(readText(path, name), path);
+  return { text: readText(path, name), path };
 }
 
 /** Parses the text of a scenario file; `file` is how messages call it. Throws as readScenarioFile does. */
@@ -74,7 +80,7 @@ function readText(path: string, name: string): string {
     return readFileSync(path, "utf8");
   } catch (error) {
     const shipped = shippedScenarios();
-    const accepted = `a YAML file, or one of ${shipped.join(", ")}${didYouMean(name, shipped)}`;
+    const accepted = `a YAML file, or a shipped scenario, see stealclock scenarios list${didYouMean(name, shipped)}`;
     throw new StealclockError("bad-input", `${name}: ${whyUnreadable(error)}; accepted: ${accepted}`);
   }
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { ACCEPTED_COUNTS, COUNT_LIMITS, HZ_VALUES, LIMITS } from "../engine/scenario-limits.js";
+import { expectSchema } from "./expect/expect-schema.js";
 import { boolean, choice, count, duration, integer, parsed } from "./schema-parts.js";
 import { timelineEvent } from "./timeline-schema.js";
 import {
@@ -190,7 +191,7 @@ export const scenarioSchema = z.strictObject({
   ).optional(),
   poll: duration("How often the linux host reads schedstat (1ms).").optional(),
   faults: z.array(faultSchema).optional(),
-  expect: z.unknown().optional(),
+  expect: expectSchema.optional(),
 });
 
 /** The settings of one source, a file or the flags: values parsed, nothing filled in. */

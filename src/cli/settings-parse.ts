@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { acceptedExpectKeys } from "./expect/expect-schema.js";
 import {
   faultSchema,
   hostTaskSchema,
@@ -39,6 +40,8 @@ function refusalsOf(issue: z.core.$ZodIssue, parents: Path): Refusal[] {
       return issue.keys.map((key) => ({ path: [...path, key], at: "key", message: unknownKey(key, path) }));
     case "invalid_union":
       return closestBranch(issue.errors).flatMap((inner) => refusalsOf(inner, path));
+    case "invalid_key":
+      return [{ path, at: "key", message: issue.issues[0]?.message ?? issue.message }];
     case "invalid_type":
       return [{ path, at: "value", message: wrongShape(issue) }];
     case "too_small":
@@ -81,6 +84,8 @@ function acceptedKeys(parents: Path): readonly string[] {
       return Object.keys(faultSchema.shape);
     case "timeline":
       return Object.keys(timelineEntrySchema.shape);
+    case "expect":
+      return acceptedExpectKeys(parents.slice(1));
     default:
       return [];
   }
