@@ -71,14 +71,36 @@ describe("a run in virtual time", () => {
     }
   });
 
-  test("has the latencies that were drawn as its noise, and no longer ones than asked for", () => {
-    const chance = { ...NO_CHANCE, wakeLatencyNs: 10 * NS_PER_US, hostNoiseNs: 50 * NS_PER_US };
-    const { vcpus } = runToEnd(machineOf({ vcpuCount: 3, chance }));
-    for (const { host } of vcpus) {
-      const mostNs = host.entries * (chance.wakeLatencyNs + chance.hostNoiseNs);
-      const noiseNs = host.noiseNs ?? 0;
-      assert.ok(noiseNs > mostNs / 4 && noiseNs < (3 * mostNs) / 4, `${noiseNs} ns of ${mostNs}`);
-    }
+  for (const latency of ["wakeLatencyNs", "hostNoiseNs"] as const) {
+    test(`has what was drawn of ${latency} as its noise, half of the longest on average`, () => {
+      const longestNs = 50 * NS_PER_US;
+      const { vcpus } = runToEnd(machineOf({ vcpuCount: 3, chance: { ...NO_CHANCE, [latency]: longestNs } }));
+      for (const { host } of vcpus) {
+        const share = (host.noiseNs ?? 0) / (host.entries * longestNs);
+        assert.ok(host.entries > 20 && share > 0.3 && share < 0.7, `${share} of the longest, ${host.entries} times`);
+      }
+    });
+  }
+
+  test("a kick that overtakes the grant does not hasten the entry: the vCPU enters late, and leaves", () => {
+    const latenciesNs: Ns[] = [];
+    const granted = [0, 0];
+    const observer = observerOf({
+      schedIn: (vcpu, _pcpu, now) => {
+        granted[vcpu] = now;
+      },
+      told: (vcpu, _guest, now) => {
+        if (granted[vcpu] >= 0) latenciesNs.push(now - granted[vcpu]);
+        granted[vcpu] = -1;
+      },
+    });
+    // Slices of 4 ms: most of the kicks come before the vCPU has entered.
+    const chance = { ...NO_CHANCE, wakeLatencyNs: 20 * NS_PER_MS };
+    const result = runToEnd(machineOf({ chance, durationNs: 5_000 * NS_PER_MS }, { observer }));
+    assertSound(result);
+    const late = latenciesNs.filter((ns) => ns > 4 * NS_PER_MS).length;
+    assert.ok(late > latenciesNs.length / 2, `${late} of ${latenciesNs.length}`);
+    assert.ok(Math.max(...latenciesNs) > 18 * NS_PER_MS && Math.max(...latenciesNs) <= 20 * NS_PER_MS);
   });
 
   test("with another vCPU leaves the others' chance as it was", () => {
