@@ -332,6 +332,6 @@ test("whatever is left to chance: a run repeats itself, in one piece or in many"
       assertSound(result);
       assert.equal(JSON.stringify(result), textOf(scenario));
     }),
-    { numRuns: 40 },
+    { seed: 20100830, numRuns: 40 },
   );
 });
