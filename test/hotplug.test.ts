@@ -356,13 +356,16 @@ test("whatever it does and whenever it is to be offline: the books are right, an
         assert.equal(clock.backwardSteps, 0);
         assert.equal(guest.softlockups.reported, 0);
         if (changes.measure === "wait") {
-          const unseenNs = guest.stealNs + guest.stealDroppedIdleNs - waits.onlineNs;
-          assert.ok(unseenNs <= (changes.stealUnit === "ms" ? NS_PER_MS : 0), `${unseenNs} ns too much`);
+          const { stretches } = plugged.machine.guests[0].time.stealClock;
+          // A difference of whole ms can be up to 1 ms more than that of the ns.
+          const roundingNs = changes.stealUnit === "ms" ? stretches.length * NS_PER_MS : 0;
+          const tooMuchNs = guest.stealNs + guest.stealDroppedIdleNs - waits.onlineNs;
+          assert.ok(tooMuchNs <= roundingNs, `${tooMuchNs} ns too much`);
         }
         assert.ok(host.offlineNs <= timeline.reduce((sum, { forNs }) => sum + forNs, 0));
         assert.ok(plugged.absences.length <= timeline.length);
       },
     ),
-    { numRuns: 300 },
+    { seed: 20100830, numRuns: 300 },
   );
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { pvclockScaleDelta, TscFrequency, tscRateOf } from "../src/shared/tsc.js";
+import { pvclockScaleDelta, Tsc, TscFrequency, tscRateOf } from "../src/shared/tsc.js";
 import { U64 } from "../src/shared/u64.js";
 import { MAX_TIME_NS } from "../src/shared/units.js";
 
@@ -114,6 +114,60 @@ test("a reading is ahead by less than a cycle, and behind by no more than the ro
       const drift = BigInt(nowNs - stampNs) * BigInt(tscKhz);
       const rounding = (1_000_000n << BigInt(Math.max(0, -tscShift))) + BigInt(tscKhz);
       assert.ok((-aheadNs * BigInt(tscKhz)) << 31n < drift + (rounding << 31n), `behind by ${-aheadNs} ns`);
+    }),
+    RUNS,
+  );
+});
+
+/** Frequencies, and for how long a machine has each of them. */
+const anyChanges = fc.array(
+  fc.record({
+    tscKhz: anyTscKhz,
+    forNs: fc.oneof(
+      fc.integer({ min: 1, max: MAX_TIME_NS / 8 }),
+      fc.integer({ min: 1, max: 10_000_000 }),
+      fc.constantFrom(1, 1_000_000, 999_999),
+    ),
+  }),
+  { minLength: 1, maxLength: 6 },
+);
+
+test("a TSC that changes its frequency goes on from where it stood, and loses less than a cycle each time", () => {
+  fc.assert(
+    fc.property(anyTscKhz, anyInstantNs, anyChanges, fc.nat(10_000_000), (firstKhz, firstForNs, changes, thenNs) => {
+      const out = new U64();
+      const tsc = new Tsc(firstKhz);
+      let now = Math.min(firstForNs, MAX_TIME_NS / 8);
+      let tscKhz = firstKhz;
+      let expected = cyclesAt(firstKhz, now);
+      for (const change of changes) {
+        assert.equal(tsc.cyclesAt(now, out).toBigInt(), expected);
+        tsc.changeFrequency(change.tscKhz, now);
+        // At that instant it shows what it showed.
+        assert.equal(tsc.cyclesAt(now, out).toBigInt(), expected);
+        assert.deepEqual(tsc.rate, tscRateOf(change.tscKhz));
+        ({ tscKhz } = change);
+        now += change.forNs;
+        expected += cyclesAt(tscKhz, change.forNs);
+      }
+      const later = now + thenNs;
+      const sinceNs = (changes.at(-1)?.forNs ?? 0) + thenNs;
+      const atChange = expected - cyclesAt(tscKhz, changes.at(-1)?.forNs ?? 0);
+      assert.equal(tsc.cyclesAt(later, out).toBigInt(), atChange + cyclesAt(tscKhz, sinceNs));
+    }),
+    RUNS,
+  );
+});
+
+test("a TSC that never changes its frequency counts as that frequency does", () => {
+  fc.assert(
+    fc.property(anyTscKhz, anyInstantNs, (tscKhz, ns) => {
+      const tsc = new Tsc(tscKhz);
+      assert.equal(tsc.cyclesAt(ns, new U64()).toBigInt(), cyclesAt(tscKhz, ns));
+      assert.deepEqual(tsc.rate, tscRateOf(tscKhz));
+      // Nor does one that changes before it has counted anything.
+      tsc.changeFrequency(1_999_999, 0);
+      assert.equal(tsc.cyclesAt(ns, new U64()).toBigInt(), cyclesAt(1_999_999, ns));
     }),
     RUNS,
   );
