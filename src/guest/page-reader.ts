@@ -1,5 +1,5 @@
 import type { AuditRing } from "../shared/audit-ring.js";
-import { PAGE_WORDS_NS } from "../shared/pvclock-page.js";
+import { PAGE_WORDS, PAGE_WORDS_NS } from "../shared/pvclock-page.js";
 import { GAVE_UP, readPage } from "../shared/version-protocol.js";
 
 /**
@@ -19,12 +19,13 @@ export interface PageLocation {
 }
 
 /** Scratch of this thread. */
-const WORDS = new Int32Array(PAGE_WORDS_NS);
+const WORDS = new Int32Array(PAGE_WORDS);
+const WORDS_NS = new Int32Array(PAGE_WORDS_NS);
 
 /** Reads pages under the version protocol, and counts what it met. One per vCPU, which owns it alone. */
 export class PageReader {
   /** The words of this thread's last consistent read: to be used before anybody in it reads again. */
-  readonly words = WORDS;
+  readonly words: Int32Array;
   readonly ram: Int32Array;
   readonly #wordCount: number;
   #untilAudit = AUDIT_INTERVAL;
@@ -42,6 +43,7 @@ export class PageReader {
   constructor(ram: Int32Array, wordCount: number) {
     this.ram = ram;
     this.#wordCount = wordCount;
+    this.words = wordCount === PAGE_WORDS ? WORDS : WORDS_NS;
   }
 
   /** @returns whether `words` now holds one consistent update of the page; false: it gave up and they are 0 */
