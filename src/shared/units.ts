@@ -48,7 +48,7 @@ export function parseDuration(text: string): Ns | null {
   if (unit === undefined) return Number(whole) === 0 && fraction === "" ? 0 : null;
   // In integers: 0.1s must be 100,000,000 and not what a double makes of it.
   const scaled = BigInt(whole + fraction) * BigInt(UNIT_NS[unit] ?? 0);
-  const divisor = 10n ** BigInt(fraction.length);
+  const divisor = BigInt(`1${"0".repeat(fraction.length)}`);
   if (scaled % divisor !== 0n || scaled / divisor > BigInt(MAX_TIME_NS)) return null;
   return Number(scaled / divisor);
 }
