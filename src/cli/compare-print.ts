@@ -45,8 +45,8 @@ export interface NamedRun {
   readonly run: RunResult;
 }
 
-function engineText({ engine, seed }: RunResult): string {
-  return typeof seed === "number" ? `${engine} engine with seed ${seed}` : `${engine} engine`;
+function engineText({ engine }: RunResult): string {
+  return `${engine} engine`;
 }
 
 function indented(text: string, width: number): string[] {

@@ -52,6 +52,8 @@ function differenceOf(vcpu: VcpuResult, result: RunResult): Difference | null {
     return { kind: "steal", rule: missingNs > 0 ? missingRule(vcpu, result, missingNs) : excessRule(vcpu, result) };
   }
   if (matters(unaccounted)) {
+    if (unaccounted > 0 && host.offlineNs > unaccounted / 2)
+      return { kind: "unaccounted", rule: offlineRule(vcpu, config) };
     return unaccounted > 0
       ? { kind: "unaccounted", rule: unaccountedRule(vcpu) + noiseToo(vcpu, unaccounted, result) }
       : { kind: "double", rule: "a tick is booked whole, however little of it the task ran" };
@@ -80,6 +82,12 @@ function missingRule(vcpu: VcpuResult, { config }: RunResult, missingNs: Ns): st
       "while it stays on one, new steal is never published"
     );
   }
+  if (config.timeline.some((event) => event.kind === "migrate" && !event.stealFeature)) {
+    return "the machine was for a time on a host that does not offer steal, and what was stolen there is in no page";
+  }
+  if (config.timeline.some(({ kind }) => kind === "offline")) {
+    return "steal begins anew when a CPU comes online again, so what was stolen since its last tick before is not seen";
+  }
   const haltedShareNs = config.measure === "out-of-guest" ? host.haltNs : 0;
   if (guest.accounting === "rfc-v2" && guest.stealDroppedIdleNs - haltedShareNs > missingNs / 2) {
     return "rfc-v2 drops what it finds on idle exit, and with it the wait between the wake-up and the pCPU";
@@ -95,9 +103,20 @@ function missingRule(vcpu: VcpuResult, { config }: RunResult, missingNs: Ns): st
   return "no rule of this configuration accounts for it";
 }
 
+/** Why so much time is in no account although no rule of accounting lost it. */
+function offlineRule({ id }: VcpuResult, { timeline }: RunResult["config"]): string {
+  const offline = timeline.some((event) => event.kind === "offline" && event.vcpu === id);
+  const suspended = timeline.some(({ kind }) => kind !== "offline");
+  if (offline && suspended) return "it was offline or the whole machine stood still, and no tick came";
+  return offline ? "it was offline, and no tick came" : "the whole machine stood still, and no tick came";
+}
+
 /** Why the guest saw more steal than there was. */
 function excessRule({ guest, host }: VcpuResult, { config }: RunResult): string {
   const excessNs = guest.stealNs - host.waitNs;
+  if (config.measure === "out-of-guest" && host.offlineNs > excessNs / 2) {
+    return "measure out-of-guest counts the time for which the machine stood still, too";
+  }
   if (config.measure === "out-of-guest" && host.haltNs > excessNs / 2) {
     return `measure out-of-guest counts halted time too, and ${guest.accounting} accounting books it as steal`;
   }
