@@ -2,9 +2,9 @@ import { EventEmitter } from "node:events";
 import { Writable } from "node:stream";
 import type { CliContext } from "../src/cli/context.js";
 import { runCli } from "../src/cli/program.js";
+import type { Machine } from "../src/engine/machine.js";
 import type { RunResult, Sample, VcpuResult, VcpuSample } from "../src/engine/result.js";
 import type { Scenario } from "../src/engine/scenario.js";
-import type { Machine } from "../src/engine/machine.js";
 
 /** A machine that refuses nothing. */
 export const MACHINE: Machine = { platform: "linux", cores: 8, availableBytes: 64e9, schedstat: true };

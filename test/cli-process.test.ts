@@ -52,5 +52,8 @@ test("--json is one document of the real engine", async () => {
 test("bad input leaves with 2", async () => {
   const { exitCode, stdout, stderr } = await run(["emulate", "--vcpus", "0"]);
   assert.deepEqual([exitCode, stdout], [2, ""]);
-  assert.match(stderr, /^stealclock: --vcpus: 0 is not a number of vCPUs; accepted: an integer from 1 to 1024 in .*\n$/);
+  assert.match(
+    stderr,
+    /^stealclock: --vcpus: 0 is not a number of vCPUs; accepted: an integer from 1 to 1024 in .*\n$/,
+  );
 });
