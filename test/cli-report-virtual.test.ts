@@ -55,6 +55,24 @@ describe("the report of a run in virtual time", () => {
   });
 });
 
+describe("time offline", () => {
+  const OFFLINE = { runNs: 1_000_000_000, waitNs: 1_500_000_000, offlineNs: 500_000_000 };
+  const explain = (guest: { userNs: number; stealNs: number }) =>
+    explainDifferences(runResult(scenarioOf(1), { vcpus: [vcpuResult(0, { guest, host: OFFLINE })] })).join("\n");
+
+  test("is in no account", () => {
+    assert.match(
+      explain({ userNs: 1_000_000_000, stealNs: 1_500_000_000 }),
+      /16\.7 % .* in no account.*: a CPU that is/,
+    );
+  });
+
+  test("may be taken for steal", () => {
+    const text = explain({ userNs: 1_000_000_000, stealNs: 2_000_000_000 });
+    assert.match(text, /saw 66\.7 % steal.* true is 50\.0 %: measure out-of-guest counts the time of a suspended/);
+  });
+});
+
 describe("the report of very many vCPUs", () => {
   test("has a row for each of 40", () => {
     const lines = plain(runResult(scenarioOf(40)));

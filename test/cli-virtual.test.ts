@@ -71,6 +71,10 @@ describe("what is refused", () => {
     test(`--engine virtual ${args}`, () => assertRefused(`--engine virtual ${args}`, parts));
   }
 
+  test("a folder where none can be created", { skip: process.platform !== "linux" }, () =>
+    assertRefused("--engine virtual --dump-pages /proc/no/such", ["--dump-pages: /proc/no/such: "]),
+  );
+
   const MESSAGE = "the real engine does not have this; accepted: leave it out, or ";
   const IN_REAL: readonly (readonly [args: string, flag: string])[] = [
     ["--seed 1", "--seed"],

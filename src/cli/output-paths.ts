@@ -1,5 +1,5 @@
 import { accessSync, constants, mkdirSync, statSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { StealclockError } from "../shared/errors.js";
 import type { RunFlags } from "./run-flags.js";
 
@@ -11,7 +11,7 @@ import type { RunFlags } from "./run-flags.js";
 export function prepareOutputPaths({ dumpPages, events }: RunFlags): void {
   if (dumpPages !== undefined) {
     refuseUnless("--dump-pages", dumpPages, "a folder that can be written; it is created when missing", () => {
-      mkdirSync(dumpPages, { recursive: true });
+      createFolder(dumpPages);
       accessSync(dumpPages, constants.W_OK | constants.X_OK);
     });
   }
@@ -22,6 +22,18 @@ export function prepareOutputPaths({ dumpPages, events }: RunFlags): void {
       accessSync(found === undefined ? dirname(events.file) : events.file, constants.W_OK);
     });
   }
+}
+
+/** With all folders above it. mkdirSync's own way to do that never ends in /proc, where nothing can be created. */
+function createFolder(path: string): void {
+  const missing: string[] = [];
+  let folder = resolve(path);
+  while (statSync(folder, { throwIfNoEntry: false }) === undefined) {
+    missing.push(folder);
+    folder = dirname(folder);
+  }
+  if (!statSync(folder).isDirectory()) throw Object.assign(new Error("this is a file"), { code: "EEXIST" });
+  for (const each of missing.reverse()) mkdirSync(each);
 }
 
 function refuseUnless(flag: string, path: string, accepted: string, attempt: () => void): void {
