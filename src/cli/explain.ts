@@ -55,7 +55,7 @@ function differenceOf(vcpu: VcpuResult, result: RunResult): Difference | null {
     if (unaccounted > 0 && host.offlineNs > unaccounted / 2)
       return { kind: "unaccounted", rule: offlineRule(vcpu, config) };
     return unaccounted > 0
-      ? { kind: "unaccounted", rule: unaccountedRule(vcpu, unaccounted) + noiseToo(vcpu, unaccounted, result) }
+      ? { kind: "unaccounted", rule: unaccountedRule(vcpu) + noiseToo(vcpu, unaccounted, result) }
       : { kind: "double", rule: "a tick is booked whole, however little of it the task ran" };
   }
   if (matters(guest.userNs + guest.systemNs - host.runNs)) {
@@ -120,17 +120,10 @@ function excessRule({ guest, host }: VcpuResult, { config }: RunResult): string 
   if (config.measure === "out-of-guest" && host.haltNs > excessNs / 2) {
     return `measure out-of-guest counts halted time too, and ${guest.accounting} accounting books it as steal`;
   }
-  if (config.measure === "out-of-guest" && host.offlineNs > excessNs / 2) {
-    return (
-      "measure out-of-guest counts the time of a suspended or moved host too, and " +
-      `${guest.accounting} accounting books it as steal`
-    );
-  }
   return "no rule of this configuration accounts for it";
 }
 
-function unaccountedRule({ guest, host }: VcpuResult, unaccounted: Ns): string {
-  if (host.offlineNs > unaccounted / 2) return "a CPU that is offline, or stands still with its host, accounts nothing";
+function unaccountedRule({ guest }: VcpuResult): string {
   switch (guest.accounting) {
     case "none":
       return "ticks that fall due while out of guest are lost, and accounting none knows no steal to stand for them";

@@ -37,6 +37,8 @@ export interface GuestObserver {
 export interface VirtualMachineOptions {
   /** false: no checkers, for speed. */
   readonly checks?: boolean;
+  /** With checks: one in so many times that a guest is told the time, its clock is read once more and watched (4). */
+  readonly watchInterval?: number;
   readonly observer?: HostObserver & GuestObserver;
 }
 
@@ -76,6 +78,8 @@ export class VirtualMachine {
   readonly #grants: Grants;
   /** Of each vCPU's clock; null without checks. */
   readonly #monitors: readonly ClockMonitor[] | null;
+  readonly #watchInterval: number;
+  #untilWatch: number;
   /** One slot for each vCPU that has a pCPU. */
   readonly #deadlines: DeadlineHeap;
   readonly #tsc: Tsc;
@@ -83,7 +87,7 @@ export class VirtualMachine {
   readonly #maxEventsAnInstant: number;
   #eventsThisInstant = 0;
 
-  constructor(scenario: Scenario, { checks = true, observer }: VirtualMachineOptions = {}) {
+  constructor(scenario: Scenario, { checks = true, watchInterval = 4, observer }: VirtualMachineOptions = {}) {
     const { vcpus, startAtNs, chance } = scenario;
     this.scenario = scenario;
     this.startNs = startAtNs;
@@ -114,6 +118,8 @@ export class VirtualMachine {
       return bootGuestCpu(guestMachine, this.hypercallsOf(id), guestCpuConfigOf(scenario, id), jitter);
     });
     this.#grants = new Grants(vcpus.length, chance, streams);
+    this.#watchInterval = watchInterval;
+    this.#untilWatch = watchInterval;
     this.#monitors = checks ? vcpus.map(() => new ClockMonitor(clockMaximum)) : null;
     this.#deadlines = new DeadlineHeap(vcpus.length);
     this.#maxEventsAnInstant = MAX_EVENTS_AN_INSTANT * (vcpus.length + scenario.pcpus + scenario.hostTasks.length + 2);
@@ -233,10 +239,19 @@ export class VirtualMachine {
       this.#grants.entered(id, this.now);
       guest.enter(this.now);
     }
-    if (this.#monitors !== null) watch(this.#monitors[id], guest, this.now);
+    if (this.#monitors !== null && --this.#untilWatch === 0) this.#watch(this.#monitors[id], guest);
     if (this.#observer !== null) this.#observer.told(id, guest, this.now);
     if (guest.wantsOut || this.#grants.leaveAt(id) <= this.now) this.#leave(id, guest);
     else this.#deadlines.set(id, Math.min(guest.nextDeadline, this.#grants.leaveAt(id)));
+  }
+
+  /** One more reading of the clock, for the monitor. */
+  #watch(monitor: ClockMonitor, { time }: GuestCpu): void {
+    this.#untilWatch = this.#watchInterval;
+    if (!time.registered) return;
+    const before = monitor.before();
+    const guardedNs = time.nowNs(this.now);
+    monitor.after(before, time.kvmclock.rawNs, guardedNs);
   }
 
   #leave(id: number, guest: GuestCpu): void {
@@ -276,11 +291,3 @@ export class VirtualMachine {
 }
 
 const NOT_MONITORED = { monitored: 0, rawBackwardSteps: 0, maxRawBackwardNs: 0, backwardSteps: 0 };
-
-/** One more reading of the clock, for the monitor. */
-function watch(monitor: ClockMonitor, { time }: GuestCpu, now: Ns): void {
-  if (!time.registered) return;
-  const before = monitor.before();
-  const guardedNs = time.nowNs(now);
-  monitor.after(before, time.kvmclock.rawNs, guardedNs);
-}
