@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { BALANCE_SLICES, FairScheduler, type SchedDecisions } from "../src/host/fair-scheduler.js";
+import { BALANCE_SLICES } from "../src/host/balancer.js";
+import { FairScheduler, type SchedDecisions } from "../src/host/fair-scheduler.js";
 import { HostTask } from "../src/host/host-task.js";
 import { SchedEntity } from "../src/host/sched-entity.js";
 import { DeadlineHeap } from "../src/shared/deadline-heap.js";

@@ -1,7 +1,7 @@
 import type { SchedEntity } from "./sched-entity.js";
 
-/** Virtual time is brought back towards 0 long before it passes 2^53. */
-const RENORMALISE_ABOVE = 2 ** 50;
+/** 2^50: virtual time is brought back towards 0 long before it passes 2^53. */
+const RENORMALISE_ABOVE = 1_125_899_906_842_624;
 
 /**
  * The runnable entities of one pCPU but for the running one, least vruntime first: `cfs_rq` (kernel/sched/fair.c), a
@@ -43,6 +43,25 @@ export class RunQueue {
     const entity = this.first;
     if (entity !== null) this.remove(entity);
     return entity;
+  }
+
+  /**
+   * Of those that may run on a pCPU the one furthest behind, or null: the first where it may, else found by a search, which
+   * goes no further than entities that are behind the one it finds.
+   */
+  firstFor(pcpu: number): SchedEntity | null {
+    return this.#furthestBehind(pcpu, 0, null);
+  }
+
+  /** @param found the best so far @returns it, or a better one at or below a position; the lower position of equals */
+  #furthestBehind(pcpu: number, position: number, found: SchedEntity | null): SchedEntity | null {
+    if (position >= this.#heap.length) return found;
+    const entity = this.#heap[position];
+    // Then neither is anybody below.
+    if (found !== null && !isBetter(entity, found)) return found;
+    if (entity.mayRunOn(pcpu)) return entity;
+    const left = 2 * position + 1;
+    return this.#furthestBehind(pcpu, left + 1, this.#furthestBehind(pcpu, left, found));
   }
 
   /** Virtual time goes on to the start of the request in service; it never goes back. */
@@ -101,4 +120,9 @@ export class RunQueue {
 
 function before(a: SchedEntity, b: SchedEntity): boolean {
   return a.vruntime < b.vruntime || (a.vruntime === b.vruntime && a.arrival < b.arrival);
+}
+
+/** Further behind, or nearer to the front of the heap when equal. Both are in one heap. */
+function isBetter(a: SchedEntity, b: SchedEntity): boolean {
+  return a.vruntime < b.vruntime || (a.vruntime === b.vruntime && a.heapIndex < b.heapIndex);
 }
