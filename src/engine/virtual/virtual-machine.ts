@@ -34,10 +34,14 @@ export interface GuestObserver {
   told(vcpu: number, guest: GuestCpu, now: Ns): void;
 }
 
+/** Hears of all that happens in a machine, on both sides. */
+export type MachineObserver = HostObserver & GuestObserver;
+
 export interface VirtualMachineOptions {
   /** false: no checkers, for speed. */
   readonly checks?: boolean;
-  readonly observer?: HostObserver & GuestObserver;
+  /** One that looks at the pages as well is made from guest RAM. */
+  readonly observer?: MachineObserver | ((ram: Int32Array) => MachineObserver);
 }
 
 /** The largest reading in a machine of one thread. */
@@ -81,7 +85,7 @@ export class VirtualMachine {
   readonly #maxEventsAnInstant: number;
   #eventsThisInstant = 0;
 
-  constructor(scenario: Scenario, { checks = true, observer }: VirtualMachineOptions = {}) {
+  constructor(scenario: Scenario, { checks = true, observer: given }: VirtualMachineOptions = {}) {
     const { vcpus, startAtNs, chance } = scenario;
     this.scenario = scenario;
     this.startNs = startAtNs;
@@ -90,6 +94,7 @@ export class VirtualMachine {
     fillPageMemory(this.ram, scenario);
     this.checker = checks ? buildChecker(scenario, this.ram) : null;
     this.#tsc = new Tsc(scenario.tscKhz);
+    const observer = typeof given === "function" ? given(this.ram) : given;
     const observers = [...(this.checker === null ? [] : [this.checker]), ...(observer === undefined ? [] : [observer])];
     const built = buildHost(scenario, this.ram, { auditOf: () => null, tsc: this.#tsc, observers });
     if (built.kind !== "fair") {
