@@ -13,6 +13,8 @@ import type { PageLocation, PageReader } from "./page-reader.js";
 
 /** What was taken without a break, from the version of the baseline to that of the last read that carried the flag. */
 export interface StealStretch {
+  /** Index of the page's version word. */
+  readonly base: number;
   readonly firstVersion: number;
   lastVersion: number;
   takenNs: Ns;
@@ -38,7 +40,7 @@ export class StealClock {
   takenNs: Ns = 0;
   /** One for each baseline: what was stolen between two of them is nobody's. For whoever keeps a log of the page. */
   readonly stretches: StealStretch[] = [];
-  #stretch: StealStretch = { firstVersion: 0, lastVersion: 0, takenNs: 0 };
+  #stretch: StealStretch = { base: 0, firstVersion: 0, lastVersion: 0, takenNs: 0 };
 
   /** @param nanoseconds whether to use the 64-bit extension instead of the RFC's 32-bit ms */
   constructor(reader: PageReader, nanoseconds: boolean) {
@@ -70,11 +72,11 @@ export class StealClock {
     }
     if (this.#nanoseconds) this.#value.set(words[STEAL_NS_WORD + 1], words[STEAL_NS_WORD]);
     else this.#value.set(0, words[STEAL_MS_WORD]);
-    return this.#advance(words[VERSION_WORD]);
+    return this.#advance(this.#page, words[VERSION_WORD]);
   }
 
-  #advance(version: number): Ns {
-    const takenNs = this.active ? this.#differenceNs() : this.#baseline(version);
+  #advance(page: PageLocation, version: number): Ns {
+    const takenNs = this.active ? this.#differenceNs() : this.#baseline(page, version);
     this.#last.copy(this.#value);
     this.#stretch.lastVersion = version;
     this.#stretch.takenNs += takenNs;
@@ -82,8 +84,8 @@ export class StealClock {
     return takenNs;
   }
 
-  #baseline(version: number): Ns {
-    this.#stretch = { firstVersion: version, lastVersion: version, takenNs: 0 };
+  #baseline({ base }: PageLocation, version: number): Ns {
+    this.#stretch = { base, firstVersion: version, lastVersion: version, takenNs: 0 };
     this.stretches.push(this.#stretch);
     this.active = true;
     return 0;

@@ -138,23 +138,19 @@ function pageStealEqualsLedger({ ram, checker, nanoseconds }: Evidence): Invaria
 function guestStealEqualsLog({ checker, steal, vcpus, nanoseconds }: Evidence): InvariantResult {
   const problems: string[] = [];
   let compared = 0;
-  steal.forEach(({ takenNs, stretches }, vcpu) => {
+  steal.forEach((report, vcpu) => {
     const { log } = checker.witnesses[vcpu];
-    for (const stretch of stretches) {
-      const firstNs = log.stealAt(stretch.firstVersion);
-      const lastNs = log.stealAt(stretch.lastVersion);
+    for (const { base, firstVersion, lastVersion, takenNs } of report.stretches) {
+      const firstNs = log.stealAt(firstVersion, base);
+      const lastNs = log.stealAt(lastVersion, base);
       if (firstNs === null || lastNs === null) continue;
       compared++;
       const expectedNs = nanoseconds ? lastNs - firstNs : (wholeMs(lastNs) - wholeMs(firstNs)) * NS_PER_MS;
-      if (stretch.takenNs === expectedNs) continue;
-      const versions = `versions ${stretch.firstVersion >>> 0} to ${stretch.lastVersion >>> 0}`;
-      problems.push(
-        `vCPU ${vcpu}: the guest took ${stretch.takenNs} ns in ${versions}, the host published ${expectedNs}`,
-      );
+      if (takenNs === expectedNs) continue;
+      const versions = `versions ${firstVersion >>> 0} to ${lastVersion >>> 0}`;
+      problems.push(`vCPU ${vcpu}: the guest took ${takenNs} ns in ${versions}, the host published ${expectedNs}`);
     }
-    const { stealNs, stealDroppedIdleNs } = vcpus[vcpu].guest;
-    const bookedNs = stealNs + stealDroppedIdleNs;
-    if (bookedNs !== takenNs) problems.push(`vCPU ${vcpu}: accounted and dropped ${bookedNs} ns of ${takenNs} taken`);
+    for (const problem of sumProblems(report, vcpus[vcpu])) problems.push(`vCPU ${vcpu}: ${problem}`);
   });
   return judge(
     "guest steal equals the host's log",
@@ -164,14 +160,24 @@ function guestStealEqualsLog({ checker, steal, vcpus, nanoseconds }: Evidence): 
   );
 }
 
-function guestNeverAhead({ vcpus, checker }: Evidence): InvariantResult {
+/** All that was taken is booked, and was taken in one of the stretches. */
+function sumProblems({ takenNs, stretches }: StealReport, { guest }: VcpuResult): string[] {
+  const problems: string[] = [];
+  const bookedNs = guest.stealNs + guest.stealDroppedIdleNs;
+  if (bookedNs !== takenNs) problems.push(`accounted and dropped ${bookedNs} ns of ${takenNs} taken`);
+  const stretchesNs = sum(stretches.map((stretch) => stretch.takenNs));
+  if (stretchesNs !== takenNs) problems.push(`the guest took ${takenNs} ns, its stretches are ${stretchesNs}`);
+  return problems;
+}
+
+function guestNeverAhead({ vcpus, checker, nanoseconds }: Evidence): InvariantResult {
   const problems: string[] = [];
   let compared = 0;
   vcpus.forEach(({ id, guest }) => {
     if (!guest.stealEnabled) return;
     compared++;
     const guestNs = guest.stealNs + guest.stealDroppedIdleNs;
-    const { publishedNs } = checker.witnesses[id].log;
+    const publishedNs = checker.witnesses[id].log.takeableNs(nanoseconds ? 1 : NS_PER_MS);
     if (guestNs > publishedNs) problems.push(`vCPU ${id}: guest has ${guestNs} ns, the host published ${publishedNs}`);
   });
   return judge("guest steal is never ahead of the host", problems, compared, count(compared, "vCPU"));

@@ -12,6 +12,7 @@ const KEPT_CHANGES_IN_ALL = 4_194_304;
  */
 export class StealLog {
   readonly #versions: number[] = [];
+  readonly #bases: number[] = [];
   readonly #stealNs: Ns[] = [];
   readonly #stealAtStartNs: Ns;
   readonly #kept: number;
@@ -19,6 +20,7 @@ export class StealLog {
   #baselineNs: Ns = 0;
   #everStarted = false;
 
+  /** The first update since the latest registration. */
   #firstVersion = 0;
   #firstStealNs: Ns = 0;
 
@@ -38,9 +40,10 @@ export class StealLog {
     this.#kept = Math.max(MIN_KEPT_CHANGES, Math.min(MAX_KEPT_CHANGES, Math.floor(KEPT_CHANGES_IN_ALL / logs)));
   }
 
-  /** What was published since the first registration. */
-  get publishedNs(): Ns {
-    return this.lastStealNs - this.#stealAtStartNs;
+  /** What a guest could take by now that missed nothing since the first registration. @param unitNs of the field that it reads */
+  takeableNs(unitNs: Ns): Ns {
+    const unitsAtStart = Math.floor(this.#stealAtStartNs / unitNs);
+    return (Math.floor(this.lastStealNs / unitNs) - unitsAtStart) * unitNs;
   }
 
   /** A page is registered. @param publishableNs the measure at that instant: steal counts from the first one on */
@@ -62,6 +65,7 @@ export class StealLog {
     if (this.updates === 0 || stealNs !== this.lastStealNs) {
       const slot = this.#changes % this.#kept;
       this.#versions[slot] = version;
+      this.#bases[slot] = this.base;
       this.#stealNs[slot] = stealNs;
       this.#changes++;
     }
@@ -70,15 +74,19 @@ export class StealLog {
     this.lastStealNs = stealNs;
   }
 
-  /** The steal of the update with this version, or null when it is no longer kept. */
-  stealAt(version: number): Ns | null {
+  /**
+   * The steal of the update with this version, or null when it is no longer kept.
+   *
+   * @param base where the page was: another one has versions of its own
+   */
+  stealAt(version: number, base: number): Ns | null {
     const oldest = Math.max(0, this.#changes - this.#kept);
     for (let change = this.#changes - 1; change >= oldest; change--) {
       const slot = change % this.#kept;
       // By distance, not by size: versions wrap.
-      if (((version - this.#versions[slot]) | 0) >= 0) return this.#stealNs[slot];
+      if (this.#bases[slot] === base && ((version - this.#versions[slot]) | 0) >= 0) return this.#stealNs[slot];
     }
-    return version === this.#firstVersion ? this.#firstStealNs : null;
+    return version === this.#firstVersion && base === this.base ? this.#firstStealNs : null;
   }
 
   /** The version that the page must hold after all updates: a page found odd is closed by its first one. */
