@@ -142,10 +142,11 @@ export class VirtualMachine {
         this.#passTo(untilNs);
         return true;
       }
+      // A timer can be set when it is due already, and none of a suspended host's goes off: those are late, and time never goes back.
       if (instant > this.now) this.#passTo(instant);
       this.#countEvent();
       if (guestAt <= hostAt) this.#tell(this.#deadlines.earliestSlot);
-      else host.serveEarliest(instant);
+      else host.serveEarliest(this.now);
       if (!host.commands.empty) this.#drainCommands();
     }
     return false;
