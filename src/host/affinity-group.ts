@@ -55,11 +55,9 @@ export class AffinityGroup {
     return peers;
   }
 
-  /** A member's load, or who is queued there, has changed. */
+  /** A member's load has changed. */
   update(pcpu: number, load: number): void {
-    const slot = this.slotOf(pcpu);
-    this.#leastLoaded.set(slot, -load);
-    for (const peers of this.peerGroups) peers.update(slot, load);
+    this.#leastLoaded.set(this.slotOf(pcpu), -load);
   }
 }
 
@@ -99,7 +97,9 @@ export class PeerGroup {
     this.#queued[this.affinity.slotOf(pcpu)]--;
   }
 
-  update(slot: number, load: number): void {
+  /** A pCPU's load, or who is queued there, has changed. */
+  update(pcpu: number, load: number): void {
+    const slot = this.affinity.slotOf(pcpu);
     this.#mostLoaded.set(slot, this.#queued[slot] === 0 ? 0 : load);
   }
 

@@ -84,17 +84,17 @@ export class FairScheduler {
     const pcpu = this.#selectPcpu(entity);
     this.#moveHome(entity, pcpu);
     this.#placeWoken(entity, pcpu);
-    this.#enqueue(entity, pcpu, true);
-    if (pcpu.current === null) this.#dispatch(pcpu, now);
-    else this.#checkPreempt(pcpu, entity, now);
+    entity.arrival = ++this.#arrivals;
+    const held = pcpu.current !== null;
+    this.#enqueue(entity, pcpu, now);
+    if (held) this.#checkPreempt(pcpu, entity, now);
   }
 
   /** A kicked vCPU gave its pCPU back and wants it again. */
   yielded(entity: SchedEntity, now: Ns): void {
     const pcpu = this.#pcpus.all[entity.pcpu];
-    const fresh = this.#release(pcpu, now);
-    this.#enqueue(entity, pcpu, fresh);
-    this.#dispatch(pcpu, now);
+    if (this.#release(pcpu, now)) entity.arrival = ++this.#arrivals;
+    this.#enqueue(entity, pcpu, now);
     this.#pushToIdle(entity, now);
   }
 
@@ -173,9 +173,14 @@ export class FairScheduler {
     if (entity.vruntime < floor) entity.restartAt(floor);
   }
 
-  #enqueue(entity: SchedEntity, pcpu: Pcpu, fresh: boolean): void {
-    if (fresh) entity.arrival = ++this.#arrivals;
+  /** Queues an entity. One that finds nobody there is through the queue at once, and is spared it. */
+  #enqueue(entity: SchedEntity, pcpu: Pcpu, now: Ns): void {
+    if (pcpu.idle && !this.#frozen) {
+      this.#start(entity, pcpu, now);
+      return;
+    }
     this.#pcpus.enqueue(entity, pcpu);
+    this.#dispatch(pcpu, now);
   }
 
   /** wakeup_preempt_entity: only who is behind by more than a quarter slice may preempt at once. */
@@ -202,9 +207,10 @@ export class FairScheduler {
 
   /** A host task needs no asking. The burst may have ended at this very instant. */
   #withdrawTask(pcpu: Pcpu, current: SchedEntity, task: HostTask, now: Ns): void {
-    const fresh = this.#release(pcpu, now);
+    if (this.#release(pcpu, now)) current.arrival = ++this.#arrivals;
     if (task.halted) this.#decisions.taskBlocked(current, now);
-    else this.#enqueue(current, pcpu, fresh);
+    else this.#pcpus.enqueue(current, pcpu);
+    this.#deadlines.clear(pcpu.id);
   }
 
   #blockTask(entity: SchedEntity, now: Ns): void {
@@ -212,23 +218,33 @@ export class FairScheduler {
     this.blocked(entity, now);
   }
 
-  /** The current entity is off its pCPU. @returns whether it has completed a request since it was queued last */
+  /**
+   * The current entity is off its pCPU, whose deadline is to be set for the next one or cleared.
+   *
+   * @returns whether it has completed a request since it was queued last
+   */
   #release(pcpu: Pcpu, now: Ns): boolean {
     const current = pcpu.current;
     if (current === null) return false;
     const fresh = this.#charge(pcpu, current, now);
     this.#pcpus.vacate(pcpu);
-    this.#deadlines.clear(pcpu.id);
     return fresh;
   }
 
   /** The next of its queue gets the pCPU; one that would idle takes what is furthest behind elsewhere: newidle_balance. */
   #dispatch(pcpu: Pcpu, now: Ns): void {
-    if (this.#frozen || pcpu.current !== null) return;
-    const entity = pcpu.queue.first ?? this.#pcpus.pullableTo(pcpu);
-    if (entity === null) return;
+    if (pcpu.current !== null) return;
+    const entity = this.#frozen ? null : (pcpu.queue.first ?? this.#pcpus.pullableTo(pcpu));
+    if (entity === null) {
+      this.#deadlines.clear(pcpu.id);
+      return;
+    }
     this.#pcpus.dequeue(entity);
     this.#moveHome(entity, pcpu);
+    this.#start(entity, pcpu, now);
+  }
+
+  #start(entity: SchedEntity, pcpu: Pcpu, now: Ns): void {
     this.#advanceVirtualTime(pcpu, entity);
     this.#pcpus.occupy(pcpu, entity);
     pcpu.chargedAt = now;
@@ -260,7 +276,6 @@ export class FairScheduler {
     this.#pcpus.dequeue(entity);
     this.#moveHome(entity, target);
     entity.movedInRound = this.#balancer.round;
-    this.#pcpus.enqueue(entity, target);
-    if (target.current === null) this.#dispatch(target, now);
+    this.#enqueue(entity, target, now);
   }
 }

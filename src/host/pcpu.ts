@@ -1,5 +1,5 @@
 import type { Ns } from "../shared/units.js";
-import type { AffinityGroup } from "./affinity-group.js";
+import type { AffinityGroup, PeerGroup } from "./affinity-group.js";
 import { RunQueue } from "./run-queue.js";
 import type { SchedEntity } from "./sched-entity.js";
 
@@ -9,13 +9,13 @@ export class Pcpu {
   readonly queue = new RunQueue();
   /** The affinity groups that it belongs to. */
   readonly groups: AffinityGroup[] = [];
+  /** The peers that may run here. */
+  readonly peerGroups: PeerGroup[] = [];
   current: SchedEntity | null = null;
   /** The current entity is a vCPU that was asked to leave and has not left yet. */
   kicked = false;
   /** Up to when the current entity's service has been charged. */
   chargedAt: Ns = 0;
-  /** Its load, or who is queued here, has changed, and its groups have not heard of it. */
-  changed = false;
 
   constructor(id: number) {
     this.id = id;

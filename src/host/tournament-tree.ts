@@ -36,11 +36,14 @@ export class TournamentTree {
     let node = this.#leaves + slot;
     if (maxima[node] === key) return;
     maxima[node] = key;
-    // As soon as a match ends as before, so do all that follow.
-    for (; node > 1; node >>= 1) {
-      const greater = Math.max(maxima[node], maxima[node ^ 1]);
-      if (maxima[node >> 1] === greater) return;
-      maxima[node >> 1] = greater;
+    let greatest = key;
+    while (node > 1) {
+      const other = maxima[node ^ 1];
+      if (other > greatest) greatest = other;
+      node >>= 1;
+      // A match that ends as before is the last that matters.
+      if (maxima[node] === greatest) return;
+      maxima[node] = greatest;
     }
   }
 }
