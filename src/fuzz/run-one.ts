@@ -37,7 +37,7 @@ export function runOne(scenario: Scenario): RunReport {
   try {
     const checks: FullChecks[] = [];
     machine = new VirtualMachine(scenario, {
-      observer: (ram) => {
+      observerOf: (ram) => {
         checks.push(new FullChecks(scenario, ram));
         return checks[0];
       },

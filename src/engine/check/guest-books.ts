@@ -38,6 +38,8 @@ export class GuestBooks extends Property {
   readonly #last: Record<Counter, Ns>[];
   /** Registered, and the guest has not seen its page yet. */
   readonly #baselineDue: boolean[];
+  /** Unregistered, and not told the time since: what it did before it gave its page back is not reckoned yet. */
+  readonly #leaving: boolean[];
 
   constructor(scenario: Scenario, ram: Int32Array, witness: GuestWitness) {
     super();
@@ -49,6 +51,7 @@ export class GuestBooks extends Property {
     this.#expected = vcpus.map(() => ({ busyNs: 0, idleNs: 0, stealNs: 0, droppedNs: 0 }));
     this.#last = vcpus.map(() => ({ userNs: 0, systemNs: 0, idleNs: 0, stealNs: 0, stealDroppedIdleNs: 0 }));
     this.#baselineDue = vcpus.map(() => false);
+    this.#leaving = vcpus.map(() => false);
   }
 
   override registered(vcpu: number, base: number): void {
@@ -57,7 +60,7 @@ export class GuestBooks extends Property {
   }
 
   override unregistered(vcpu: number): void {
-    this.#steal[vcpu].unregistered();
+    this.#leaving[vcpu] = true;
   }
 
   /** The page is filled at once, and the guest takes its first look. */
@@ -72,6 +75,8 @@ export class GuestBooks extends Property {
       if (wasHalted) this.#leaveIdle(vcpu, { booked: Math.max(0, deadlines - 1), pendingTick: deadlines > 0 });
       else if (deadlines > 0) this.#tick(vcpu);
     }
+    if (this.#leaving[vcpu]) this.#steal[vcpu].unregistered();
+    this.#leaving[vcpu] = false;
     this.#compare(vcpu, cpuTime, now);
     const { takenNs, active } = this.#steal[vcpu];
     const { stealClock } = time;

@@ -85,6 +85,8 @@ export class PageWrites extends Property {
 
   override unregistered(vcpu: number): void {
     const page = this.#pages[vcpu];
+    // A guest whose page was refused gives it back all the same.
+    if (page.base < 0) return;
     page.returnedBase = page.base;
     for (let word = 0; word < PAGE_WORDS_NS; word++) page.returned[word] = this.#word(page.base + word);
     page.base = -1;
@@ -190,10 +192,12 @@ export class PageWrites extends Property {
     }
   }
 
-  /** A running vCPU's page is refreshed in each period. */
+  /** A running vCPU's page is refreshed in each period; once the machine stops, whoever is late in leaving gets no more. */
   #checkFresh(vcpu: number, { base, inGuest, freshAt }: Page, now: Ns): void {
-    const { update } = this.#scenario;
-    if (update.kind !== "periodic" || base < 0 || !inGuest || now - freshAt <= update.periodNs) return;
+    const { update, chance } = this.#scenario;
+    if (update.kind !== "periodic" || base < 0 || !inGuest) return;
+    const mostNs = update.periodNs + Math.max(chance.wakeLatencyNs, chance.hostNoiseNs);
+    if (now - freshAt <= mostNs) return;
     this.report(`vCPU ${vcpu}: its page is ${now - freshAt} ns old at ${now}, its period is ${update.periodNs}`);
   }
 

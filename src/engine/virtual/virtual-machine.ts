@@ -40,8 +40,9 @@ export type MachineObserver = HostObserver & GuestObserver;
 export interface VirtualMachineOptions {
   /** false: no checkers, for speed. */
   readonly checks?: boolean;
-  /** One that looks at the pages as well is made from guest RAM. */
-  readonly observer?: MachineObserver | ((ram: Int32Array) => MachineObserver);
+  readonly observer?: MachineObserver;
+  /** Makes one that looks at the pages as well: it is given guest RAM before the first page is registered. */
+  readonly observerOf?: (ram: Int32Array) => MachineObserver;
 }
 
 /** The largest reading in a machine of one thread. */
@@ -85,7 +86,7 @@ export class VirtualMachine {
   readonly #maxEventsAnInstant: number;
   #eventsThisInstant = 0;
 
-  constructor(scenario: Scenario, { checks = true, observer: given }: VirtualMachineOptions = {}) {
+  constructor(scenario: Scenario, { checks = true, observer: given, observerOf }: VirtualMachineOptions = {}) {
     const { vcpus, startAtNs, chance } = scenario;
     this.scenario = scenario;
     this.startNs = startAtNs;
@@ -94,7 +95,7 @@ export class VirtualMachine {
     fillPageMemory(this.ram, scenario);
     this.checker = checks ? buildChecker(scenario, this.ram) : null;
     this.#tsc = new Tsc(scenario.tscKhz);
-    const observer = typeof given === "function" ? given(this.ram) : given;
+    const observer = given ?? observerOf?.(this.ram);
     const observers = [...(this.checker === null ? [] : [this.checker]), ...(observer === undefined ? [] : [observer])];
     const built = buildHost(scenario, this.ram, { auditOf: () => null, tsc: this.#tsc, observers });
     if (built.kind !== "fair") {
