@@ -20,6 +20,7 @@ import { Softlockups } from "./softlockups.js";
 import { Standstill } from "./standstill.js";
 import { TickCount } from "./tick-count.js";
 import { WaitBound } from "./wait-bound.js";
+import { Wakeups } from "./wakeups.js";
 import { WorkConservation } from "./work-conservation.js";
 
 /**
@@ -111,6 +112,7 @@ function propertiesOf(scenario: Scenario, ram: Int32Array, books: RunChecker, gu
     new WaitBound(queues, witnesses, startAtNs),
     new WorkConservation(scenario, queues, witnesses),
     new Standstill(scenario, witnesses),
+    new Wakeups(scenario, witnesses, guests),
     new PageWrites(scenario, ram, witnesses),
     new PageSurroundings(scenario, ram),
     new ClockAccuracy(scenario),
