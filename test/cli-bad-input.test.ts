@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import type { Machine } from "../src/engine/scenario-check.js";
+import type { Machine } from "../src/engine/machine.js";
 import { cli, MACHINE } from "./cli-helpers.js";
 
 const folder = mkdtempSync(join(tmpdir(), "stealclock-"));

@@ -4,7 +4,7 @@ import type { CliContext } from "../src/cli/context.js";
 import { runCli } from "../src/cli/program.js";
 import type { RunResult, Sample, VcpuResult, VcpuSample } from "../src/engine/result.js";
 import type { Scenario } from "../src/engine/scenario.js";
-import type { Machine } from "../src/engine/scenario-check.js";
+import type { Machine } from "../src/engine/machine.js";
 
 /** A machine that refuses nothing. */
 export const MACHINE: Machine = { platform: "linux", cores: 8, availableBytes: 64e9, schedstat: true };

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Scenario, VcpuConfig } from "../src/engine/scenario.js";
-import { checkScenario, findProblems, type Machine, scenarioWarnings } from "../src/engine/scenario-check.js";
+import type { Machine } from "../src/engine/machine.js";
+import { checkScenario, findProblems, scenarioWarnings } from "../src/engine/scenario-check.js";
 import { StealclockError } from "../src/shared/errors.js";
 import { MACHINE } from "./cli-helpers.js";
 

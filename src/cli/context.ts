@@ -1,8 +1,8 @@
 import type { EventEmitter } from "node:events";
 import type { DestinationStream } from "pino";
+import type { Machine } from "../engine/machine.js";
 import type { EmulateOptions, RunResult } from "../engine/result.js";
 import type { Scenario } from "../engine/scenario.js";
-import type { Machine } from "../engine/scenario-check.js";
 import type { OutputStream } from "./output.js";
 
 /** All that the command line needs of the world; tests bring their own. */
@@ -13,6 +13,8 @@ export interface CliContext {
   /** Where log lines go, written at once. */
   readonly logDestination: () => DestinationStream;
   readonly machine: () => Machine;
+  /** A seed for a run in virtual time that was given none. */
+  readonly drawSeed: () => number;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** What emits SIGINT and SIGTERM. */
   readonly signals: Pick<EventEmitter, "on" | "off">;

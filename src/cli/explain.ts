@@ -53,7 +53,7 @@ function differenceOf(vcpu: VcpuResult, result: RunResult): Difference | null {
   }
   if (matters(unaccounted)) {
     return unaccounted > 0
-      ? { kind: "unaccounted", rule: unaccountedRule(vcpu) + noiseToo(vcpu, unaccounted) }
+      ? { kind: "unaccounted", rule: unaccountedRule(vcpu) + noiseToo(vcpu, unaccounted, result) }
       : { kind: "double", rule: "a tick is booked whole, however little of it the task ran" };
   }
   if (matters(guest.userNs + guest.systemNs - host.runNs)) {
@@ -115,9 +115,10 @@ function unaccountedRule({ guest }: VcpuResult): string {
   }
 }
 
-/** Ticks are lost, too, while the real machine holds a vCPU's thread off its core. */
-function noiseToo({ host }: VcpuResult, unaccounted: Ns): string {
-  return (host.noiseNs ?? 0) > unaccounted / 2 ? "; or the real machine took it (see noise)" : "";
+/** Ticks are lost, too, while a vCPU that has its pCPU does not run: its thread is held off its core, or latency was drawn. */
+function noiseToo({ host }: VcpuResult, unaccounted: Ns, { engine }: RunResult): string {
+  if ((host.noiseNs ?? 0) <= unaccounted / 2) return "";
+  return `; or ${engine === "virtual" ? "the latency that was drawn" : "the real machine"} took it (see noise)`;
 }
 
 function sentence(kind: Kind, rule: string, vcpus: readonly VcpuResult[], elapsedNs: Ns): string {
@@ -168,8 +169,13 @@ function explainLockups({ vcpus, config }: RunResult): string[] {
 
 /** "50.1 %" or "49.8 to 50.3 %". */
 function shareRange(shares: readonly (readonly [part: Ns, whole: Ns])[]): string {
-  const ratios = shares.map(([part, whole]) => (whole > 0 ? part / whole : 0));
-  const [low, high] = [percent(Math.min(...ratios), 1), percent(Math.max(...ratios), 1)];
+  let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const [part, whole] of shares) {
+    const ratio = whole > 0 ? part / whole : 0;
+    least = Math.min(least, ratio);
+    most = Math.max(most, ratio);
+  }
+  const [low, high] = [percent(least, 1), percent(most, 1)];
   return low === high ? `${low} %` : `${low} to ${high} %`;
 }
 

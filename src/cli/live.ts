@@ -5,16 +5,13 @@ import { NS_PER_MS, type Ns } from "../shared/units.js";
 import { accountedNs } from "./explain.js";
 import { percent, seconds } from "./format.js";
 import type { OutputStream } from "./output.js";
+import type { TerminalView } from "./terminal-view.js";
 
 /** How often the live view is drawn. */
 export const LIVE_INTERVAL_NS: Ns = 500 * NS_PER_MS;
 
-export interface LiveView {
+export interface LiveView extends TerminalView {
   draw(sample: Sample): void;
-  /** Does something that writes to the terminal, with the view out of its way. */
-  aside(write: () => void): void;
-  /** Takes the view off the terminal; what comes later stands where it stood. */
-  end(): void;
 }
 
 /**

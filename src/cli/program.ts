@@ -32,7 +32,7 @@ export async function runCli(argv: readonly string[], context: CliContext): Prom
 async function runGuarded(argv: readonly string[], context: CliContext, outputs: Outputs): Promise<number> {
   let exitCode = 0;
   const program = buildProgram(outputs, async (command) => {
-    exitCode = await runEmulate(readEmulateFlags(command), context, outputs);
+    exitCode = await runEmulate(readEmulateFlags(command, argv), context, outputs);
   });
   try {
     await program.parseAsync([...argv], { from: "user" });
@@ -98,6 +98,7 @@ Examples:
   stealclock emulate --vcpus 4 --workload 0-2=hog,3=duty:70%/10ms --duration 10s
   stealclock emulate --scenario pinned-smp --update entry
   stealclock emulate --vcpus 4 --host linux --sample 1s > samples.jsonl
+  stealclock emulate --engine virtual --vcpus 1000 --duration 1h --seed 7
   stealclock emulate --scenario four-hogs-one-pcpu --print-config > my.yaml
 
 Shipped scenarios: ${shippedScenarios().join(", ")}

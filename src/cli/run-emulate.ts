@@ -1,18 +1,20 @@
 import { Ansis } from "ansis";
 import type { EmulateOptions, LogLine, RunResult, Sample } from "../engine/result.js";
 import type { Scenario } from "../engine/scenario.js";
-import { count } from "../shared/text.js";
+import { commandLine } from "./command-line.js";
 import type { CliContext } from "./context.js";
 import type { EmulateFlags, ViewFlags } from "./flags.js";
-
-import { LIVE_INTERVAL_NS, type LiveView, openLiveView } from "./live.js";
+import { jsonPieces } from "./json-document.js";
 import { createLog } from "./log.js";
 import type { Output } from "./output.js";
+import { prepareOutputPaths } from "./output-paths.js";
 import { brokenLines, reportLines } from "./report.js";
+import { checkRunFlags } from "./run-flags.js";
 import { readScenarioFile } from "./scenario-file.js";
 import { printScenario } from "./scenario-print.js";
 import { resolveScenario } from "./scenario-resolve.js";
 import { listenForStop } from "./signals.js";
+import { openViews, type Views } from "./views.js";
 
 const LEFT_BY_SIGNAL = 130;
 
@@ -31,16 +33,20 @@ export interface Outputs {
  */
 export async function runEmulate(flags: EmulateFlags, context: CliContext, outputs: Outputs): Promise<number> {
   const file = flags.scenario === null ? null : readScenarioFile(flags.scenario);
-  const { scenario, warnings } = resolveScenario(flags.settings, file, context.machine());
+  const resolved = resolveScenario(flags.settings, file, context.machine(), context.drawSeed);
+  const { scenario, warnings } = resolved;
   const { stdout, stderr } = outputs;
   const { view } = flags;
+  checkRunFlags(flags.run, scenario);
   if (!view.quiet) stderr.writeLines(warnings.map((warning) => `stealclock: warning: ${warning}`));
   if (view.printConfig) {
     stdout.write(printScenario(scenario));
     return 0;
   }
+  prepareOutputPaths(flags.run);
+  if (resolved.seedDrawn && !view.quiet) stderr.writeLines([seedLine(scenario, flags.argv)]);
   const samples: Sample[] = [];
-  const found = await runWithViews(scenario, view, context, outputs, samples);
+  const found = await runWithViews(scenario, flags, context, outputs, samples);
   const result = { ...found, warnings: [...new Set([...warnings, ...found.warnings])] };
   printResult(result, samples, view, context, outputs);
   return result.ok ? 0 : 1;
@@ -48,14 +54,15 @@ export async function runEmulate(flags: EmulateFlags, context: CliContext, outpu
 
 async function runWithViews(
   scenario: Scenario,
-  view: ViewFlags,
+  flags: EmulateFlags,
   context: CliContext,
   { stdout, stderr, stop }: Outputs,
   samples: Sample[],
 ): Promise<RunResult> {
+  const { view } = flags;
   const log = createLog(view.logLevel, context.logDestination());
-  let live: LiveView | null = null;
-  const aside = (write: () => void) => (live === null ? write() : live.aside(write));
+  let views: Views | null = null;
+  const aside = (write: () => void) => (views === null ? write() : views.aside(write));
   const stopListening = listenForStop({
     source: context.signals,
     nowMs: context.nowMs,
@@ -64,42 +71,27 @@ async function runWithViews(
       if (!view.quiet) aside(() => stderr.write("stealclock: stopping; once more leaves at once\n"));
     },
     onLeave: () => {
-      live?.end();
+      views?.end();
       context.leave(LEFT_BY_SIGNAL);
     },
   });
   try {
-    if (wantsLiveView(view, context)) live = await openLiveView(stdout.stream, scenario);
-    else if (!view.json && !view.quiet) stderr.write(startLine(scenario));
-    const onSample = sampleSink(view, live, stdout, samples);
+    views = await openViews(scenario, flags, context, { stdout, stderr, samples });
     const options: EmulateOptions = {
+      ...flags.run,
+      ...views.options,
       signal: stop.signal,
       onLog: (line: LogLine) => aside(() => log(line)),
-      ...(onSample !== null && { onSample, sampleNs: view.sampleNs ?? LIVE_INTERVAL_NS }),
     };
     return await context.emulate(scenario, options);
   } finally {
-    live?.end();
+    views?.end();
     stopListening();
   }
 }
 
-function wantsLiveView(view: ViewFlags, { stdout, env }: CliContext): boolean {
-  const terminal = stdout.isTTY === true && env.TERM !== "dumb";
-  return terminal && view.live && !view.json && !view.quiet && view.sampleNs === null;
-}
-
-/** Where samples go: to the live view, to stdout as they come, or into the one document at the end. */
-function sampleSink(
-  view: ViewFlags,
-  live: LiveView | null,
-  stdout: Output,
-  samples: Sample[],
-): ((sample: Sample) => void) | null {
-  if (live !== null) return (sample) => live.draw(sample);
-  if (view.sampleNs === null) return null;
-  if (view.json) return (sample) => samples.push(sample);
-  return (sample) => stdout.write(`${JSON.stringify(sample)}\n`);
+function seedLine({ seed }: Scenario, argv: readonly string[]): string {
+  return `stealclock: seed ${seed}; to repeat this run: ${commandLine(["stealclock", ...argv, "--seed", `${seed}`])}`;
 }
 
 function printResult(
@@ -111,7 +103,7 @@ function printResult(
 ): void {
   if (view.json) {
     const document = view.sampleNs === null ? result : { ...result, samples };
-    stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+    for (const piece of jsonPieces(document)) stdout.write(piece);
   }
   // Whoever closed stdout is not waiting for a table.
   if (view.quiet || stdout.isEnded) {
@@ -127,9 +119,4 @@ function printResult(
 function colourLevel(output: Output, env: CliContext["env"]): 0 | 1 {
   const wanted = output.isTerminal && env.TERM !== "dumb" && (env.NO_COLOR ?? "") === "";
   return wanted ? 1 : 0;
-}
-
-function startLine(scenario: Scenario): string {
-  const where = scenario.host === "fair" ? `on ${count(scenario.pcpus, "pCPU")}` : "on the linux host";
-  return `stealclock: ${count(scenario.vcpus.length, "vCPU")} ${where} for ${scenario.durationNs / 1e9} s\n`;
 }

@@ -1,20 +1,22 @@
 import { z } from "zod";
-import { HZ_VALUES, LIMITS } from "../engine/scenario-check.js";
+import { ACCEPTED_COUNTS, COUNT_LIMITS, HZ_VALUES, LIMITS } from "../engine/scenario-limits.js";
+import { boolean, choice, count, duration, integer, parsed } from "./schema-parts.js";
+import { timelineEvent } from "./timeline-schema.js";
 import {
-  asBoolean,
-  asChoice,
-  asDuration,
+  asCount,
   asHostWorkload,
   asInteger,
+  asJitter,
   asNice,
   asPcpuSet,
   asPerVcpu,
+  asTickPhase,
   asUpdate,
   asWorkload,
   HOST_TASK_FORMS,
   parseHostTask,
-  Refused,
   refuse,
+  TICK_PHASE_FORMS,
   UPDATE_FORMS,
   WORKLOAD_FORMS,
 } from "./values.js";
@@ -24,48 +26,7 @@ import {
  * comes from. Ranges that only mean something in the whole scenario are checked after resolution.
  */
 
-interface EditorHint {
-  readonly type: string | string[];
-  readonly description: string;
-  readonly [keyword: string]: unknown;
-}
-
-/** A value read by one of the parsers of values.ts; the hint is what editors see of it in the JSON Schema. */
-function parsed<T>(parse: (raw: unknown) => T, hint: EditorHint) {
-  return z
-    .unknown()
-    .meta(hint)
-    .transform((raw, context): T => {
-      try {
-        return parse(raw);
-      } catch (error) {
-        if (!(error instanceof Refused)) throw error;
-        context.addIssue({ code: "custom", message: error.message });
-        return z.NEVER;
-      }
-    });
-}
-
-function duration(description: string) {
-  const pattern = "^(0|\\d+(\\.\\d+)?(ns|us|ms|s|m|h|d))$";
-  return parsed(asDuration, { type: ["string", "integer"], pattern, maximum: 0, description, examples: ["4ms"] });
-}
-
-function choice<const T extends string | number>(what: string, choices: readonly T[], description: string) {
-  const type = typeof choices[0] === "number" ? "integer" : "string";
-  return parsed((raw) => asChoice(raw, what, choices), { type, enum: [...choices], description });
-}
-
-function integer(what: string, range: { readonly min: number; readonly max: number }, description: string) {
-  const hint = { type: "integer", minimum: range.min, maximum: range.max, description };
-  return parsed((raw) => asInteger(raw, what, range), hint);
-}
-
-function boolean(description: string) {
-  return parsed(asBoolean, { type: "boolean", description });
-}
-
-const pcpuNumber = { type: "integer", minimum: 0, maximum: LIMITS.pcpus.max - 1 };
+const pcpuNumber = { type: "integer", minimum: 0, maximum: LIMITS.count.max - 1 };
 const pcpuSet = parsed(asPcpuSet, {
   type: ["integer", "string", "array"],
   items: pcpuNumber,
@@ -79,7 +40,7 @@ const niceRange = { minimum: LIMITS.nice.min, maximum: LIMITS.nice.max };
 const nice = parsed(asNice, { type: "integer", ...niceRange, description: "Nice value, weighted as the kernel does." });
 
 export const vcpuEntrySchema = z.strictObject({
-  count: integer("a number of vCPUs", LIMITS.vcpus, "How many vCPUs in a row are like this one (1).").optional(),
+  count: count("a number of vCPUs", "How many vCPUs in a row are like this one (1).").optional(),
   workload: parsed(asWorkload, { type: "string", description: `What its guest runs: ${WORKLOAD_FORMS}.` }).optional(),
   nice: nice.optional(),
   pcpus: pcpuSet.optional(),
@@ -108,7 +69,8 @@ const hostTask = z.union([
 
 export const faultSchema = z.strictObject({
   part: parsed(
-    (raw) => (raw === "hypervisor" ? raw : asInteger(raw, "a part of the run", { min: 0, max: LIMITS.vcpus.max - 1 })),
+    (raw) =>
+      raw === "hypervisor" ? raw : asInteger(raw, "a part of the run", { min: 0, max: COUNT_LIMITS.real.max - 1 }),
     {
       type: ["integer", "string"],
       pattern: "^hypervisor$",
@@ -120,6 +82,10 @@ export const faultSchema = z.strictObject({
   after: duration("When it dies, from the run's start."),
 });
 
+function engine(description: string) {
+  return choice("an engine", ["real", "virtual"], description);
+}
+
 export const scenarioSchema = z.strictObject({
   description: parsed((raw) => (typeof raw === "string" ? raw : refuse(raw, "a description", "text")), {
     type: "string",
@@ -130,27 +96,49 @@ export const scenarioSchema = z.strictObject({
     ["fair", "linux"],
     "fair emulates pCPUs and a scheduler; linux takes the real one.",
   ).optional(),
+  engine: engine("real: a thread for each vCPU; virtual: one loop over a virtual clock (real).").optional(),
+  engines: z
+    .array(engine("An engine."))
+    .min(1)
+    .meta({ description: "The engines that this scenario is meant for; without `engine` the first one is taken." })
+    .optional(),
   duration: duration("How long the run lasts (3s).").optional(),
+  seed: integer("a seed", LIMITS.seed, "Where all chance of the virtual engine comes from (drawn).").optional(),
+  startAt: duration("How long the machine has been up when the run starts; virtual engine (0).").optional(),
+  jitter: parsed(asJitter, {
+    type: "string",
+    pattern: "^\\d{1,2}%$",
+    description: "How far bursts of duty and mixed workloads stray, 0% to 50%; virtual engine (0%).",
+    examples: ["10%"],
+  }).optional(),
+  wakeLatency: duration("A grant reaches its vCPU up to so much later, at most 1s; virtual engine (0).").optional(),
+  hostNoise: duration("A kick reaches its vCPU up to so much later, at most 1s; virtual engine (0).").optional(),
+  timeline: z
+    .array(timelineEvent)
+    .meta({ description: "What happens to the machine while it runs; virtual engine." })
+    .optional(),
   vcpus: z
     .union([
       parsed(
         (raw) =>
-          typeof raw === "number"
-            ? asInteger(raw, "a number of vCPUs", LIMITS.vcpus)
-            : refuse(
-                raw,
-                "a number of vCPUs",
-                `an integer from ${LIMITS.vcpus.min} to ${LIMITS.vcpus.max}, or in a file a list of vCPUs`,
-              ),
-        { type: "integer", minimum: LIMITS.vcpus.min, maximum: LIMITS.vcpus.max, description: "How many vCPUs (2)." },
+          asCount(
+            raw,
+            "a number of vCPUs",
+            typeof raw === "number" ? ACCEPTED_COUNTS : `${ACCEPTED_COUNTS}, or in a file a list of vCPUs`,
+          ),
+        {
+          type: "integer",
+          minimum: LIMITS.count.min,
+          maximum: LIMITS.count.max,
+          description: "How many vCPUs (2); at most 1024 in the real engine.",
+        },
       ),
       z.array(vcpuEntrySchema).min(1),
     ])
     .optional(),
-  pcpus: integer(
+  pcpus: count(
     "a number of pCPUs",
-    LIMITS.pcpus,
-    "Emulated pCPUs (half the vCPUs, at most the cores less one).",
+    "Emulated pCPUs (half the vCPUs; in the real engine at most the cores less one).",
   ).optional(),
   slice: duration("Time slice of the fair host (4ms).").optional(),
   update: parsed(asUpdate, {
@@ -167,7 +155,12 @@ export const scenarioSchema = z.strictObject({
     "The guest's tick accounting (rfc-v2).",
   ).optional(),
   hz: choice("a tick frequency", HZ_VALUES, "Ticks per second (250).").optional(),
-  tickPhase: duration("Where the tick grid of every vCPU starts (staggered when left out).").optional(),
+  tickPhase: parsed(asTickPhase, {
+    type: ["string", "integer"],
+    maximum: 0,
+    description: `Where the tick grids of the vCPUs start: ${TICK_PHASE_FORMS} (staggered; in the virtual engine random).`,
+    examples: ["staggered", "random", "250us"],
+  }).optional(),
   tscKhz: integer("a TSC frequency in kHz", LIMITS.tscKhz, "TSC frequency (2600000).").optional(),
   watchdog: choice("a watchdog rule", ["steal-aware", "plain"], "Softlockup watchdog (steal-aware).").optional(),
   watchdogThreshold: duration("A softlockup is reported after this long without a touch (20s).").optional(),
@@ -190,8 +183,14 @@ export const scenarioSchema = z.strictObject({
     examples: [0, "0=0,1-3=0-1"],
   }).optional(),
   hostTasks: z.array(hostTask).optional(),
+  pageMemory: choice(
+    "a state of memory",
+    ["zero", "junk"],
+    "What a guest finds in the memory of its page before it boots (zero).",
+  ).optional(),
   poll: duration("How often the linux host reads schedstat (1ms).").optional(),
   faults: z.array(faultSchema).optional(),
+  expect: z.unknown().optional(),
 });
 
 /** The settings of one source, a file or the flags: values parsed, nothing filled in. */
@@ -202,5 +201,16 @@ export const SETTING_KEYS = Object.keys(scenarioSchema.shape) as SettingKey[];
 /** Means something only to a host that emulates pCPUs and their scheduler. */
 export const FAIR_ONLY: readonly SettingKey[] = ["pcpus", "slice", "update", "measure", "nice", "pin", "hostTasks"];
 export const LINUX_ONLY: readonly SettingKey[] = ["poll"];
+/** Means something only in a time that is made up. */
+export const VIRTUAL_ONLY: readonly SettingKey[] = [
+  "seed",
+  "startAt",
+  "jitter",
+  "wakeLatency",
+  "hostNoise",
+  "timeline",
+];
+/** Means something only where threads run on a real machine. */
+export const REAL_ONLY: readonly SettingKey[] = ["poll", "faults"];
 
 export type Path = readonly (string | number)[];

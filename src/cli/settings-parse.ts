@@ -9,6 +9,7 @@ import {
   vcpuEntrySchema,
 } from "./scenario-schema.js";
 import { didYouMean } from "./suggest.js";
+import { timelineEntrySchema } from "./timeline-schema.js";
 import { show } from "./values.js";
 
 /** A refused value: where in the settings, whether its key or its value is at fault, and what is accepted. */
@@ -74,6 +75,8 @@ function acceptedKeys(parents: Path): readonly string[] {
       return Object.keys(hostTaskSchema.shape);
     case "faults":
       return Object.keys(faultSchema.shape);
+    case "timeline":
+      return Object.keys(timelineEntrySchema.shape);
     default:
       return [];
   }

@@ -22,9 +22,13 @@ export function layOutTables(key: Column, groups: readonly ColumnGroup[], width:
   return packGroups(key, groups, width).map((pieces) => {
     const columns = [key, ...pieces.flatMap((piece) => piece.columns)];
     const title = titleLine(key, pieces);
-    const heads = columns.map((column) => column.head.padStart(widthOf(column))).join(GAP);
+    const widths = columns.map(widthOf);
+    const heads = columns.map(({ head }, index) => head.padStart(widths[index] ?? 0)).join(GAP);
     const rows = key.cells.map((_, row) =>
-      columns.map((column) => (column.cells[row] ?? "").padStart(widthOf(column))).join(GAP),
+      columns
+        .map((column, index) => (column.cells[row] ?? "").padStart(widths[index] ?? 0))
+        .join(GAP)
+        .trimEnd(),
     );
     return [title, heads, ...rows];
   });

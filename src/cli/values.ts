@@ -1,5 +1,6 @@
 import type { HostTaskConfig, UpdatePolicy, Workload } from "../engine/scenario.js";
-import { LIMITS } from "../engine/scenario-check.js";
+import { ACCEPTED_COUNTS, isOutside, LIMITS, type Range } from "../engine/scenario-limits.js";
+import type { TickPhaseRule } from "../engine/tick-phases.js";
 import { DURATION_UNITS, formatDuration, type Ns, parseDuration } from "../shared/units.js";
 import { didYouMean } from "./suggest.js";
 
@@ -41,10 +42,48 @@ export function asDuration(value: unknown): Ns {
   return ns ?? refuse(value, "a duration", `a number and a unit (${DURATION_UNITS}) up to 100d, such as 4ms`);
 }
 
-export function asInteger(value: unknown, what: string, range: { readonly min: number; readonly max: number }): number {
-  if (typeof value === "number" && Number.isSafeInteger(value) && value >= range.min && value <= range.max)
-    return value;
-  return refuse(value, what, `an integer from ${range.min} to ${range.max}`);
+/** @param forms what messages say is accepted */
+export function asInteger(
+  value: unknown,
+  what: string,
+  range: Range,
+  forms = `an integer from ${range.min} to ${range.max}`,
+): number {
+  return typeof value === "number" && !isOutside(value, range) ? value : refuse(value, what, forms);
+}
+
+/** A number of vCPUs or pCPUs, of whichever engine takes more; that of the scenario's is known later. */
+export function asCount(value: unknown, what: string, forms = ACCEPTED_COUNTS): number {
+  return asInteger(value, what, LIMITS.count, forms);
+}
+
+/** "10%": a whole percentage. */
+export function asJitter(value: unknown): number {
+  const { min, max } = LIMITS.jitterPercent;
+  const [, digits] = typeof value === "string" ? (/^(\d{1,3})%$/.exec(value) ?? []) : [];
+  const percent = Number(digits ?? Number.NaN);
+  return isOutside(percent, LIMITS.jitterPercent)
+    ? refuse(value, "a jitter", `a whole percentage from ${min}% to ${max}%, such as 10%`)
+    : percent;
+}
+
+const TICK_PHASE_RULES = ["staggered", "random"] as const satisfies readonly TickPhaseRule[];
+export const TICK_PHASE_FORMS = "staggered, random, or a duration below one tick such as 250us";
+
+export function asTickPhase(value: unknown): Ns | TickPhaseRule {
+  const ns = typeof value === "string" ? parseDuration(value) : value === 0 ? 0 : null;
+  return ns ?? asChoice(value, "a tick phase", TICK_PHASE_RULES, TICK_PHASE_FORMS);
+}
+
+const SIZE_UNIT_BYTES: Readonly<Record<string, number>> = { "": 1, KiB: 1024, MiB: 1_048_576, GiB: 1_073_741_824 };
+
+/** "64MiB": bytes, or so many KiB, MiB or GiB. */
+export function asSize(value: unknown): number {
+  const [, digits, unit = ""] = /^(\d{1,15})(KiB|MiB|GiB)?$/.exec(String(value)) ?? [];
+  const bytes = Number(digits ?? Number.NaN) * (SIZE_UNIT_BYTES[unit] ?? Number.NaN);
+  return isOutside(bytes, LIMITS.eventBytes)
+    ? refuse(value, "a size", "bytes, or a number and KiB, MiB or GiB, from 1 to 1024GiB, such as 64MiB")
+    : bytes;
 }
 
 export function asBoolean(value: unknown): boolean {
@@ -133,14 +172,18 @@ export function formatNumberSet(numbers: readonly number[], separator = "+"): st
   return ranges.map(({ from, to }) => (from === to ? `${from}` : `${from}-${to}`)).join(separator);
 }
 
-/** "vCPU 3" or "vCPUs 0-2, 5". */
+const RANGES_NAMED = 12;
+
+/** "vCPU 3" or "vCPUs 0-2, 5"; of very many that lie scattered, the first. */
 export function nameVcpus(ids: readonly number[]): string {
-  return `vCPU${ids.length === 1 ? "" : "s"} ${formatNumberSet(ids, ", ")}`;
+  const ranges = formatNumberSet(ids, ", ").split(", ");
+  const more = ranges.length > RANGES_NAMED ? ` and more, ${ids.length} in all` : "";
+  return `vCPU${ids.length === 1 ? "" : "s"} ${ranges.slice(0, RANGES_NAMED).join(", ")}${more}`;
 }
 
 /** pCPUs that something may run on: 2, "0-1", "0+2" or a list. */
 export function asPcpuSet(value: unknown): number[] {
-  const range = { min: 0, max: LIMITS.pcpus.max - 1 };
+  const range = { min: 0, max: LIMITS.count.max - 1 };
   if (Array.isArray(value)) {
     if (value.length === 0) return refuse(value, "a set of pCPUs", "at least one pCPU");
     const numbers = new Set(value.map((item: unknown) => asInteger(item, "a pCPU", range)));
@@ -167,7 +210,7 @@ export function asPerVcpu<T>(value: unknown, parseOne: (value: unknown) => T): P
     if (equals === -1) rest.push(one);
     for (const vcpu of equals === -1
       ? []
-      : parseNumberSet(item.slice(0, equals).trim(), "a set of vCPUs", LIMITS.vcpus.max - 1)) {
+      : parseNumberSet(item.slice(0, equals).trim(), "a set of vCPUs", LIMITS.count.max - 1)) {
       if (byVcpu.has(vcpu)) return refuse(value, "clear", `each vCPU once; vCPU ${vcpu} is named twice`);
       byVcpu.set(vcpu, one);
     }

@@ -7,7 +7,7 @@ export const DEFAULT_HZ = 250;
  * The run that nothing was said about: hogs under the fair host, the RFC's rules, three seconds. A program changes what it
  * wants by spreading it: `{ ...defaultScenario(8), accounting: "mainline" }`.
  *
- * @param vcpuCount 1 to 1024
+ * @param vcpuCount 1 to 1024, in the virtual engine to 100,000
  * @param hz decides the tick phases, which are staggered over one tick
  * @param cores pCPUs are half the vCPUs, so that there is something to steal, and leave one of the cores to the hypervisor
  */

@@ -1,7 +1,18 @@
 import { readFileSync } from "node:fs";
 import { freemem, totalmem } from "node:os";
 import { usableCores } from "./cores.js";
-import type { Machine } from "./scenario-check.js";
+
+/** What a run needs to know of the machine that it runs on. */
+export interface Machine {
+  /** As process.platform says it. */
+  readonly platform: string;
+  /** Cores that this process may use: CPU affinity and cgroup quota counted in. */
+  readonly cores: number;
+  /** Memory that a run may take before something else has to give way. */
+  readonly availableBytes: number;
+  /** The kernel tells each thread's run_delay in /proc/self/schedstat. */
+  readonly schedstat: boolean;
+}
 
 /** This machine, as it is now. */
 export function thisMachine(): Machine {

@@ -8,7 +8,7 @@ export type Ns = number;
 export const NS_PER_US = 1_000;
 export const NS_PER_MS = 1_000_000;
 export const NS_PER_SECOND = 1_000_000_000;
-const NS_PER_DAY = 86_400 * NS_PER_SECOND;
+export const NS_PER_DAY = 86_400 * NS_PER_SECOND;
 
 /** A run's start + duration may not exceed this, so that every instant is an exact double. */
 export const MAX_TIME_NS = 100 * NS_PER_DAY;

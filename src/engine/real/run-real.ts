@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { guestRamBytes } from "../../guest/kernel-data.js";
 import { StealclockError } from "../../shared/errors.js";
+import { fillPageMemory } from "../page-memory.js";
 import type { EmulateOptions, RunResult } from "../result.js";
 import type { Scenario } from "../scenario.js";
 import { ControlMemory, STOP_REQUESTED } from "./control-memory.js";
@@ -21,10 +22,12 @@ const EXIT_GRACE_MS = 300;
  */
 export async function runReal(scenario: Scenario, options: EmulateOptions): Promise<RunResult> {
   const control = ControlMemory.allocate(scenario.vcpus.length);
+  const ram = new SharedArrayBuffer(guestRamBytes(scenario.vcpus.length));
+  fillPageMemory(new Int32Array(ram), scenario);
   const data: HypervisorWorkerData = {
     scenario,
     control: control.buffer,
-    ram: new SharedArrayBuffer(guestRamBytes(scenario.vcpus.length)),
+    ram,
     origin: process.hrtime(),
     sampleNs: options.onSample === undefined ? null : (options.sampleNs ?? null),
   };
