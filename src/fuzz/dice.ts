@@ -7,8 +7,8 @@ export class Dice {
 
   /** @param seed 0 to 2^32 - 1 */
   constructor(seed: number) {
-    this.#generator = xoroshiro128plus(seed);
-    // A small seed's own first draws are much alike.
+    this.#generator = xoroshiro128plus(scatter(seed));
+    // A seed's own first draws are weak.
     this.#generator.jump();
   }
 
@@ -36,4 +36,11 @@ export class Dice {
     const sure = this.between(0, limit - 1);
     return Array.from({ length: limit }, (_, n) => n).filter((n) => n === sure || this.percent(40));
   }
+}
+
+/** Seeds that follow each other would draw much the same: a permutation of 32 bits takes them apart (murmur3's finalizer). */
+function scatter(seed: number): number {
+  let bits = Math.imul(seed ^ (seed >>> 16), 0x85eb_ca6b);
+  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2_ae35);
+  return bits ^ (bits >>> 16);
 }

@@ -41,7 +41,11 @@ export function randomTscKhz(dice: Dice, { oddTsc }: Swarm): number {
 
 export function randomChance(dice: Dice, { jitter, wakeLatency, hostNoise }: Swarm): Scenario["chance"] {
   // Some longer than a slice.
-  const latencyNs = () => dice.oneOf(() => dice.between(1, 60 * NS_PER_US), () => dice.between(1, 5 * NS_PER_MS));
+  const latencyNs = () =>
+    dice.oneOf(
+      () => dice.between(1, 60 * NS_PER_US),
+      () => dice.between(1, 5 * NS_PER_MS),
+    );
   return {
     jitterPercent: jitter ? dice.between(1, 50) : 0,
     wakeLatencyNs: wakeLatency ? latencyNs() : 0,

@@ -31,9 +31,15 @@ export function randomScenario(seed: number): Scenario {
   const hz = dice.pick<Hz>([100, 250, 300, 1000]);
   const tickNsec = tickNsecOf(hz);
   const pcpus = swarm.manyPcpus ? dice.between(2, MAX_PCPUS) : 1;
-  const vcpuCount = dice.oneOf(() => dice.between(1, 4), () => dice.between(2, 10), () => dice.between(2, MAX_VCPUS));
+  const vcpuCount = dice.oneOf(
+    () => dice.between(1, 4),
+    () => dice.between(2, 10),
+    () => dice.between(2, MAX_VCPUS),
+  );
   const durationNs = dice.between(20 * NS_PER_MS, 400 * NS_PER_MS);
-  const vcpus = Array.from({ length: vcpuCount }, (_, id) => randomVcpu(dice, swarm, { id, pcpus, tickNsec, vcpuCount }));
+  const vcpus = Array.from({ length: vcpuCount }, (_, id) =>
+    randomVcpu(dice, swarm, { id, pcpus, tickNsec, vcpuCount }),
+  );
   const tasks = swarm.hostTasks ? dice.between(1, MAX_HOST_TASKS) : 0;
   return {
     ...defaultScenario(1, hz),

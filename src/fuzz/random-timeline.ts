@@ -13,20 +13,23 @@ interface Frame {
 
 /** Some vCPUs go offline, and the whole machine stands still: now and then, or several times back to back. */
 export function randomTimeline(dice: Dice, swarm: Swarm, frame: Frame): TimelineEvent[] {
-  const events: TimelineEvent[] = [];
-  if (swarm.hotplug) {
-    for (let vcpu = 0; vcpu < frame.vcpuCount; vcpu++) {
-      if (!dice.percent(50)) continue;
-      for (const span of randomSpans(dice, frame)) events.push({ kind: "offline", ...span, vcpu });
-    }
-  }
-  if (swarm.suspend || swarm.migrate) {
-    for (const span of randomSpans(dice, frame)) {
-      const migrates = swarm.migrate && (!swarm.suspend || dice.percent(50));
-      events.push(migrates ? { kind: "migrate", ...span, ...randomTarget(dice, swarm) } : { kind: "suspend", ...span });
-    }
-  }
-  return events.sort((a, b) => a.atNs - b.atNs);
+  const offline = swarm.hotplug ? randomOfflines(dice, frame) : [];
+  const stops = swarm.suspend || swarm.migrate ? randomStops(dice, swarm, frame) : [];
+  return [...offline, ...stops].sort((a, b) => a.atNs - b.atNs);
+}
+
+function randomOfflines(dice: Dice, frame: Frame): TimelineEvent[] {
+  const chosen = Array.from({ length: frame.vcpuCount }, (_, vcpu) => vcpu).filter(() => dice.percent(50));
+  return chosen.flatMap((vcpu) =>
+    randomSpans(dice, frame).map((span) => ({ kind: "offline", ...span, vcpu }) as const),
+  );
+}
+
+function randomStops(dice: Dice, swarm: Swarm, frame: Frame): TimelineEvent[] {
+  return randomSpans(dice, frame).map((span) => {
+    const migrates = swarm.migrate && (!swarm.suspend || dice.percent(50));
+    return migrates ? { kind: "migrate", ...span, ...randomTarget(dice, swarm) } : { kind: "suspend", ...span };
+  });
 }
 
 function randomTarget(dice: Dice, swarm: Swarm) {
@@ -37,7 +40,10 @@ function randomTarget(dice: Dice, swarm: Swarm) {
 function randomSpans(dice: Dice, { durationNs }: Frame): { atNs: Ns; forNs: Ns }[] {
   const spans: { atNs: Ns; forNs: Ns }[] = [];
   const count = dice.between(1, MAX_EVENTS_OF_A_KIND);
-  let fromNs = dice.oneOf(() => 0, () => dice.between(0, durationNs - 1));
+  let fromNs = dice.oneOf(
+    () => 0,
+    () => dice.between(0, durationNs - 1),
+  );
   for (let n = 0; n < count && fromNs < durationNs; n++) {
     const forNs = dice.oneOf(
       () => dice.between(NS_PER_US, NS_PER_MS),
@@ -45,7 +51,13 @@ function randomSpans(dice: Dice, { durationNs }: Frame): { atNs: Ns; forNs: Ns }
       () => dice.between(1, 20) * NS_PER_MS,
     );
     spans.push({ atNs: fromNs, forNs });
-    fromNs += forNs + dice.oneOf(() => 1, () => dice.between(1, NS_PER_MS), () => dice.between(1, durationNs));
+    fromNs +=
+      forNs +
+      dice.oneOf(
+        () => 1,
+        () => dice.between(1, NS_PER_MS),
+        () => dice.between(1, durationNs),
+      );
   }
   return spans;
 }

@@ -7,89 +7,78 @@ import type { RunQueues } from "./run-queues.js";
 /** 2^35 ns, some 34 s: service times weight is then still an exact double. A longer interval is looked at in pieces. */
 const MAX_SERVICE_NS = 34_359_738_368;
 
-/** Two vCPUs of one run queue, while both are runnable. */
-class Pair {
-  readonly a: number;
-  readonly b: number;
+/** How far one vCPU of a run queue gets ahead of another, for as long as that other one is runnable. */
+class Lead {
+  readonly ahead: number;
+  readonly behind: number;
   active = true;
-  /** Neither has slept since the run began. */
-  sinceStart = true;
-  startA: Ns = 0;
-  startB: Ns = 0;
-  /** The least and the most that a was ahead of b since then, in ns times both weights. */
+  aheadSinceNs: Ns = 0;
+  behindSinceNs: Ns = 0;
+  /** The least that it was ahead since then, in ns times both weights. */
   least = 0;
-  most = 0;
 
-  constructor(a: number, b: number) {
-    this.a = a;
-    this.b = b;
+  constructor(ahead: number, behind: number) {
+    this.ahead = ahead;
+    this.behind = behind;
   }
 
-  restart(serviceA: Ns, serviceB: Ns): void {
-    this.startA = serviceA;
-    this.startB = serviceB;
+  restart(aheadNs: Ns, behindNs: Ns): void {
+    this.active = true;
+    this.aheadSinceNs = aheadNs;
+    this.behindSinceNs = behindNs;
     this.least = 0;
-    this.most = 0;
   }
 }
 
 /**
- * Weighted fairness: over every interval in which two vCPUs were runnable in one run queue, their services per weight differ by at
- * most a request of each (RunQueues.fairnessBound). Who else comes and goes there only makes the server slower. Looked at
- * where it is known in which queue a vCPU is: where it may run on one pCPU only.
+ * Weighted fairness: in every interval in which a vCPU is runnable, no other one of its run queue gets more service per weight than it, but
+ * for a request of each (RunQueues.fairnessBound); so two that are runnable differ by no more. Whoever else comes and goes
+ * only makes the server slower. Looked at where it is known in which queue a vCPU is: where it may run on one pCPU only.
  */
 export class Fairness extends Property {
   readonly name = "services per weight stay within a slice of each other";
   readonly #queues: RunQueues;
   readonly #witnesses: readonly VcpuWitness[];
-  readonly #pairsOf: readonly Pair[][];
+  readonly #leadsOf: readonly Lead[][];
+  readonly #hasSlept: boolean[];
 
   constructor(queues: RunQueues, witnesses: readonly VcpuWitness[]) {
     super();
     this.#queues = queues;
     this.#witnesses = witnesses;
-    this.#pairsOf = witnesses.map(() => []);
-    witnesses.forEach((_, a) => {
-      for (let b = a + 1; b < witnesses.length; b++) this.#pair(a, b);
-    });
+    this.#leadsOf = witnesses.map(() => []);
+    this.#hasSlept = witnesses.map(() => false);
+    for (const ahead of witnesses.keys()) for (const behind of witnesses.keys()) this.#watch(ahead, behind);
   }
 
   override schedOut(vcpu: number, state: OutState, now: Ns): void {
-    for (const pair of this.#pairsOf[vcpu]) {
-      if (!pair.active) continue;
-      this.#judge(pair, now);
-      if (state !== OutState.Wait) this.#end(pair);
-    }
+    for (const lead of this.#leadsOf[vcpu]) if (lead.active) this.#judge(lead, now);
+    if (state !== OutState.Wait) this.#leave(vcpu);
   }
 
   override suspended(vcpu: number): void {
-    for (const pair of this.#pairsOf[vcpu]) this.#end(pair);
+    this.#leave(vcpu);
   }
 
   override woken(vcpu: number, now: Ns): void {
-    for (const pair of this.#pairsOf[vcpu]) {
-      if (!this.#isRunnable(pair.a) || !this.#isRunnable(pair.b)) continue;
-      pair.active = true;
-      pair.restart(this.#serviceNs(pair.a, now), this.#serviceNs(pair.b, now));
-    }
+    for (const lead of this.#leadsOf[vcpu]) if (lead.behind === vcpu) this.#restart(lead, now);
   }
 
-  #pair(a: number, b: number): void {
-    const home = this.#queues.homeOf(a);
-    if (home < 0 || home !== this.#queues.homeOf(b)) return;
-    const pair = new Pair(a, b);
-    this.#pairsOf[a].push(pair);
-    this.#pairsOf[b].push(pair);
+  #watch(ahead: number, behind: number): void {
+    const home = this.#queues.homeOf(ahead);
+    if (ahead === behind || home < 0 || home !== this.#queues.homeOf(behind)) return;
+    const lead = new Lead(ahead, behind);
+    this.#leadsOf[ahead].push(lead);
+    this.#leadsOf[behind].push(lead);
   }
 
-  #end(pair: Pair): void {
-    pair.active = false;
-    pair.sinceStart = false;
+  #leave(vcpu: number): void {
+    this.#hasSlept[vcpu] = true;
+    for (const lead of this.#leadsOf[vcpu]) if (lead.behind === vcpu) lead.active = false;
   }
 
-  #isRunnable(vcpu: number): boolean {
-    const { inGuest, state } = this.#witnesses[vcpu];
-    return inGuest || state === OutState.Wait;
+  #restart(lead: Lead, now: Ns): void {
+    lead.restart(this.#serviceNs(lead.ahead, now), this.#serviceNs(lead.behind, now));
   }
 
   #serviceNs(vcpu: number, now: Ns): Ns {
@@ -97,22 +86,20 @@ export class Fairness extends Property {
     return inGuest ? runNs + (now - sinceNs) : runNs;
   }
 
-  /** A vCPU gets ahead only while it runs: the extremes lie where one of the two leaves its pCPU. */
-  #judge(pair: Pair, now: Ns): void {
-    const { a, b } = pair;
-    const serviceA = this.#serviceNs(a, now);
-    const serviceB = this.#serviceNs(b, now);
-    const ahead =
-      (serviceA - pair.startA) * this.#queues.weightOf(b) - (serviceB - pair.startB) * this.#queues.weightOf(a);
-    pair.least = Math.min(pair.least, ahead);
-    pair.most = Math.max(pair.most, ahead);
+  /** A lead changes only while one of the two runs: the extremes lie where one leaves its pCPU. */
+  #judge(lead: Lead, now: Ns): void {
     this.exercised++;
-    const bound = this.#queues.fairnessBound(a, b, pair.sinceStart);
-    if (pair.most - pair.least > bound) {
-      const apart = `vCPUs ${a} and ${b} came ${pair.most - pair.least} ns x weights apart`;
+    const { ahead, behind } = lead;
+    const aheadNs = this.#serviceNs(ahead, now) - lead.aheadSinceNs;
+    const behindNs = this.#serviceNs(behind, now) - lead.behindSinceNs;
+    const distance = aheadNs * this.#queues.weightOf(behind) - behindNs * this.#queues.weightOf(ahead);
+    lead.least = Math.min(lead.least, distance);
+    const bound = this.#queues.fairnessBound(ahead, behind, !this.#hasSlept[ahead] && !this.#hasSlept[behind]);
+    if (distance - lead.least > bound) {
+      const apart = `vCPU ${ahead} got ${distance - lead.least} ns x weights ahead of vCPU ${behind}`;
       this.report(`${apart} by ${now}, the bound is ${bound}`);
-      this.#end(pair);
+      this.#restart(lead, now);
     }
-    if (serviceA - pair.startA + serviceB - pair.startB > MAX_SERVICE_NS) pair.restart(serviceA, serviceB);
+    if (aheadNs + behindNs > MAX_SERVICE_NS) this.#restart(lead, now);
   }
 }

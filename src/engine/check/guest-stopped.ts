@@ -23,7 +23,12 @@ export class GuestStopped extends Property {
   /** Before this nobody was stopped. */
   readonly #firstStopNs: Ns;
 
-  constructor({ pageMemory, timeline, startAtNs }: Scenario, ram: Int32Array, witnesses: readonly VcpuWitness[], guests: GuestWitness) {
+  constructor(
+    { pageMemory, timeline, startAtNs }: Scenario,
+    ram: Int32Array,
+    witnesses: readonly VcpuWitness[],
+    guests: GuestWitness,
+  ) {
     super();
     this.#ram = ram;
     this.#witnesses = witnesses;
@@ -49,12 +54,12 @@ export class GuestStopped extends Property {
   override schedIn(vcpu: number, _pcpu: number, now: Ns): void {
     const flagged = this.#isFlagged(vcpu);
     if (flagged === null) return;
-    if (this.#due[vcpu]) {
-      this.exercised++;
-      if (!flagged) this.report(`vCPU ${vcpu} goes on at ${now} and its page does not say that it was stopped`);
-    } else if (flagged && now < this.#firstStopNs && !this.#junk) {
+    if (flagged && now < this.#firstStopNs && !this.#junk) {
       this.report(`vCPU ${vcpu}: its page says at ${now} that it was stopped, and it never was`);
     }
+    if (!this.#due[vcpu]) return;
+    this.exercised++;
+    if (!flagged) this.report(`vCPU ${vcpu} goes on at ${now} and its page does not say that it was stopped`);
   }
 
   /** It was told the time, and the clock's monitor has read its clock as well. */

@@ -75,19 +75,19 @@ export class RunQueues {
   }
 
   /**
-   * How far two vCPUs that were runnable in one run queue throughout an interval may lie apart in it, as
-   * |service_a * weight_b - service_b * weight_a|.
+   * How far a vCPU may get ahead of another one of its run queue in an interval throughout which that other one is runnable, as
+   * service * weight of the other - service of the other * weight.
    *
    * Start-time fair queueing in requests of one slice: a vCPU is served while its request's start is no later than any other's,
-   * so it is ahead of another by at most its own request, and whoever was ahead at the interval's beginning may be
-   * behind by as much at its end: slice / w_a + slice / w_b in all. A vCPU that was late in giving its pCPU back is ahead by
-   * that as well. Who has slept may have come back half a slice behind.
+   * so it is ahead of another by at most its own request, and whoever was behind at the interval's beginning was so by at
+   * most the other's: slice / w_a + slice / w_b in all. A vCPU that was late in giving its pCPU back is ahead by that
+   * as well. Who has slept comes back half a slice behind the queue's virtual time at most, and never behind where it was.
    *
-   * @param sinceStart neither has slept since the run began
+   * @param constant neither has slept since the run began
    */
-  fairnessBound(a: number, b: number, sinceStart: boolean): number {
+  fairnessBound(a: number, b: number, constant: boolean): number {
     const [weightA, weightB] = [this.weightOf(a), this.weightOf(b)];
-    const requestNs = this.sliceNs + this.overrunNs + (sinceStart ? 0 : Math.ceil(this.sliceNs / 2));
+    const requestNs = this.sliceNs + this.overrunNs + (constant ? 0 : Math.ceil(this.sliceNs / 2));
     return requestNs * (weightA + weightB) + Math.ceil((ROUNDINGS * weightA * weightB) / NICE_0_WEIGHT);
   }
 

@@ -122,7 +122,8 @@ export class Softlockups extends Property {
     this.exercised++;
     const { thresholdNs, periodNs } = this.#scenario.watchdog;
     const report = `vCPU ${vcpu}: softlockup reported at ${now}`;
-    if (now - watch.since + this.#lateNs < thresholdNs) this.report(`${report}, ${now - watch.since} ns after its start`);
+    if (now - watch.since + this.#lateNs < thresholdNs)
+      this.report(`${report}, ${now - watch.since} ns after its start`);
     const stealIsSeen = seesSteal(this.#scenario) && this.#hasPage(vcpu);
     if (this.#isStuck(vcpu)) {
       const ranNs = this.#ranNs(vcpu, now) - watch.ranBeforeNs;

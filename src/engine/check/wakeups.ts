@@ -1,7 +1,7 @@
+import type { GuestCpu } from "../../guest/guest-cpu.js";
 import { OutState } from "../../host/sched-notifier.js";
 import { NEVER } from "../../shared/deadline-heap.js";
 import type { Ns } from "../../shared/units.js";
-import type { GuestCpu } from "../../guest/guest-cpu.js";
 import type { Scenario, TimelineEvent } from "../scenario.js";
 import type { GuestWitness } from "./guest-witness.js";
 import { Property } from "./property.js";
@@ -58,7 +58,11 @@ export class Wakeups extends Property {
     const sleeper = this.#sleepers[vcpu];
     if (state === OutState.Halt) {
       this.#checkBurst(vcpu, sleeper, now);
-      sleeper.wakeAt = Math.min(this.#boundaryAfter(vcpu, now), this.#sampleAfter(sleeper, now), this.#offlineAt(sleeper));
+      sleeper.wakeAt = Math.min(
+        this.#boundaryAfter(vcpu, now),
+        this.#sampleAfter(sleeper, now),
+        this.#offlineAt(sleeper),
+      );
     } else if (state === OutState.Offline && this.#guests.vcpus[vcpu].offline) {
       this.#checkOffline(vcpu, sleeper, now);
     }
@@ -84,7 +88,8 @@ export class Wakeups extends Property {
   /** When it is woken that should be at an instant, if the machine stood still then. */
   #latest(wakeAt: Ns): Ns {
     let latest = wakeAt;
-    for (const { fromNs, toAtLatestNs } of this.#stops) if (fromNs <= latest && latest < toAtLatestNs) latest = toAtLatestNs;
+    for (const { fromNs, toAtLatestNs } of this.#stops)
+      if (fromNs <= latest && latest < toAtLatestNs) latest = toAtLatestNs;
     return latest;
   }
 
