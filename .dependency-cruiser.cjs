@@ -13,6 +13,12 @@ module.exports = {
     layer("guest-imports-shared-only", "guest", ["guest", "shared"]),
     layer("engine-imports-host-guest-shared", "engine", ["engine", "host", "guest", "shared"]),
     {
+      name: "nothing-imports-the-fuzzer",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/fuzz/" },
+      to: { path: "^src/fuzz/" },
+    },
+    {
       name: "state-machines-know-no-clock-or-thread",
       severity: "error",
       from: { path: "^src/(host|guest|shared)/" },
@@ -23,14 +29,14 @@ module.exports = {
       severity: "error",
       from: {
         path: "^src/",
-        pathNot: "^src/engine/(real/|worker-run\\.ts|virtual/(run-virtual|virtual-worker)\\.ts)",
+        pathNot: "^src/(fuzz/|engine/(real/|worker-run\\.ts|virtual/(run-virtual|virtual-worker)\\.ts))",
       },
       to: { path: "^(node:worker_threads|worker_threads)$" },
     },
     {
-      name: "piscina-in-the-real-engine-only",
+      name: "piscina-in-the-real-engine-and-the-fuzzer-only",
       severity: "error",
-      from: { path: "^src/", pathNot: "^src/engine/real/" },
+      from: { path: "^src/", pathNot: "^src/(engine/real|fuzz)/" },
       to: { path: "^piscina$|node_modules/piscina/" },
     },
     { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },

@@ -82,12 +82,8 @@ function missingRule(vcpu: VcpuResult, { config }: RunResult, missingNs: Ns): st
       "while it stays on one, new steal is never published"
     );
   }
-  if (config.timeline.some((event) => event.kind === "migrate" && !event.stealFeature)) {
-    return "the machine was for a time on a host that does not offer steal, and what was stolen there is in no page";
-  }
-  if (config.timeline.some(({ kind }) => kind === "offline")) {
-    return "steal begins anew when a CPU comes online again, so what was stolen since its last tick before is not seen";
-  }
+  const atTimes = timelineRule(config);
+  if (atTimes !== null) return atTimes;
   const haltedShareNs = config.measure === "out-of-guest" ? host.haltNs : 0;
   if (guest.accounting === "rfc-v2" && guest.stealDroppedIdleNs - haltedShareNs > missingNs / 2) {
     return "rfc-v2 drops what it finds on idle exit, and with it the wait between the wake-up and the pCPU";
@@ -101,6 +97,17 @@ function missingRule(vcpu: VcpuResult, { config }: RunResult, missingNs: Ns): st
   if (reads.gaveUp > 0)
     return `${count(reads.gaveUp, "read")} of the page gave up, and steal waits for the next tick then`;
   return "no rule of this configuration accounts for it";
+}
+
+/** What happened to the machine that kept steal from the guest. */
+function timelineRule({ timeline }: RunResult["config"]): string | null {
+  if (timeline.some((event) => event.kind === "migrate" && !event.stealFeature)) {
+    return "the machine was for a time on a host that does not offer steal, and what was stolen there is in no page";
+  }
+  if (timeline.some(({ kind }) => kind === "offline")) {
+    return "steal begins anew when a CPU comes online again, so what was stolen since its last tick before is not seen";
+  }
+  return null;
 }
 
 /** Why so much time is in no account although no rule of accounting lost it. */

@@ -170,7 +170,8 @@ export class FairScheduler {
   /** place_entity: a sleeper is not credited with all it did not use, but with half a slice. */
   #placeWoken(entity: SchedEntity, pcpu: Pcpu): void {
     const floor = pcpu.queue.minVruntime - entity.virtualNs(this.#sliceNs / 2);
-    if (entity.vruntime < floor) entity.restartAt(floor);
+    // What it has used of its request counts, or whoever sleeps before the end of each would have that for nothing.
+    if (entity.vruntime + entity.virtualNs(entity.servedNs) < floor) entity.restartAt(floor);
   }
 
   /** Queues an entity. One that finds nobody there is through the queue at once, and is spared it. */

@@ -4,7 +4,7 @@ import type { Ns } from "../../shared/units.js";
 import { StealLog } from "./steal-log.js";
 
 /** What the checker knows of one vCPU, from the notifications alone. */
-class VcpuWitness {
+export class VcpuWitness {
   inGuest = false;
   state: OutState = OutState.Wait;
   sinceNs: Ns = 0;

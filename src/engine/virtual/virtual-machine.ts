@@ -34,12 +34,17 @@ export interface GuestObserver {
   told(vcpu: number, guest: GuestCpu, now: Ns): void;
 }
 
+/** Hears of all that happens in a machine, on both sides. */
+export type MachineObserver = HostObserver & GuestObserver;
+
 export interface VirtualMachineOptions {
   /** false: no checkers, for speed. */
   readonly checks?: boolean;
   /** With checks: one in so many times that a guest is told the time, its clock is read once more and watched (4). */
   readonly watchInterval?: number;
-  readonly observer?: HostObserver & GuestObserver;
+  readonly observer?: MachineObserver;
+  /** Makes one that looks at the pages as well: it is given guest RAM before the first page is registered. */
+  readonly observerOf?: (ram: Int32Array) => MachineObserver;
 }
 
 /** The largest reading in a machine of one thread. */
@@ -87,7 +92,8 @@ export class VirtualMachine {
   readonly #maxEventsAnInstant: number;
   #eventsThisInstant = 0;
 
-  constructor(scenario: Scenario, { checks = true, watchInterval = 4, observer }: VirtualMachineOptions = {}) {
+  constructor(scenario: Scenario, options: VirtualMachineOptions = {}) {
+    const { checks = true, watchInterval = 4, observer: given, observerOf } = options;
     const { vcpus, startAtNs, chance } = scenario;
     this.scenario = scenario;
     this.startNs = startAtNs;
@@ -96,6 +102,7 @@ export class VirtualMachine {
     fillPageMemory(this.ram, scenario);
     this.checker = checks ? buildChecker(scenario, this.ram) : null;
     this.#tsc = new Tsc(scenario.tscKhz);
+    const observer = given ?? observerOf?.(this.ram);
     const observers = [...(this.checker === null ? [] : [this.checker]), ...(observer === undefined ? [] : [observer])];
     const built = buildHost(scenario, this.ram, { auditOf: () => null, tsc: this.#tsc, observers });
     if (built.kind !== "fair") {

@@ -1,0 +1,131 @@
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { count } from "../shared/text.js";
+import { PLANTED_FAULTS, type PlantedFault } from "./planted-faults.js";
+import { search } from "./search.js";
+import type { Tally } from "./tally.js";
+
+/** dist/src, the compiled program. */
+const PROGRAM = join(__dirname, "..");
+
+export interface PlantedOptions {
+  readonly faults?: readonly PlantedFault[];
+  readonly seeds: number;
+  readonly seedFrom: number;
+  readonly signal: AbortSignal;
+  readonly onProgress: (text: string) => void;
+}
+
+/** Whether and how a fault was found. */
+export interface PlantedResult {
+  readonly name: string;
+  readonly what: string;
+  /** By the property that most seeds named; null when it was not found. */
+  readonly foundBy: string | null;
+  readonly firstSeed: number | null;
+  readonly seedsFound: number;
+  readonly seeds: number;
+}
+
+/** Plants each fault in a copy of the compiled program and runs the fuzzer of that copy. */
+export async function runPlanted({
+  faults = PLANTED_FAULTS,
+  onProgress,
+  ...options
+}: PlantedOptions): Promise<PlantedResult[]> {
+  const results: PlantedResult[] = [];
+  for (const [index, fault] of faults.entries()) {
+    if (options.signal.aborted) break;
+    onProgress(`fault ${index + 1} of ${faults.length}: ${fault.name}`);
+    results.push(await findFault(fault, options));
+  }
+  return results;
+}
+
+/**
+ * The text of a program's file with the fault in it.
+ *
+ * @throws RangeError when what it replaces is not there exactly once: the program has changed
+ */
+export function plant({ name, file, find, replace }: PlantedFault, text: string): string {
+  const pieces = text.split(find);
+  if (pieces.length !== 2) throw new RangeError(`${name}: found ${pieces.length - 1} times in ${file}: ${find}`);
+  return pieces.join(replace);
+}
+
+/** The compiled text that a fault changes. */
+export function programText({ file }: PlantedFault): string {
+  return readFileSync(join(PROGRAM, file), "utf8");
+}
+
+/**
+ * A copy of the compiled program with a fault in it.
+ *
+ * @param folder an empty one; whoever made it removes it
+ * @returns the copy's dist/src
+ */
+export function plantedCopy(fault: PlantedFault, folder: string): string {
+  const copy = join(folder, "src");
+  cpSync(PROGRAM, copy, { recursive: true });
+  symlinkSync(modulesFolder(), join(folder, "node_modules"), "junction");
+  writeFileSync(join(copy, fault.file), plant(fault, programText(fault)));
+  return copy;
+}
+
+async function findFault(
+  fault: PlantedFault,
+  options: Omit<PlantedOptions, "faults" | "onProgress">,
+): Promise<PlantedResult> {
+  const folder = mkdtempSync(join(tmpdir(), "stealclock-planted-"));
+  try {
+    const tally = await search({
+      ...options,
+      workerFile: join(plantedCopy(fault, folder), "fuzz/fuzz-worker.js"),
+      maxFailures: Number.POSITIVE_INFINITY,
+      onProgress: () => {},
+    });
+    return resultOf(fault, tally);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function modulesFolder(): string {
+  for (let folder = PROGRAM; folder !== dirname(folder); folder = dirname(folder)) {
+    const modules = join(folder, "node_modules");
+    if (existsSync(modules)) return modules;
+  }
+  throw new RangeError(`no node_modules above ${PROGRAM}`);
+}
+
+function resultOf({ name, what }: PlantedFault, { failures, scenarios }: Tally): PlantedResult {
+  const named = new Map<string, number>();
+  for (const { problems } of failures) {
+    for (const property of new Set(problems.map((problem) => problem.property))) {
+      named.set(property, (named.get(property) ?? 0) + 1);
+    }
+  }
+  const [most] = [...named].sort(([, a], [, b]) => b - a);
+  return {
+    name,
+    what,
+    foundBy: most === undefined ? null : most[0],
+    firstSeed: failures.length === 0 ? null : failures[0].seed,
+    seedsFound: failures.length,
+    seeds: scenarios,
+  };
+}
+
+export function plantedLines(results: readonly PlantedResult[], seeds: number): string[] {
+  const missed = results.filter(({ seedsFound }) => seedsFound === 0).length;
+  const verdict = missed === 0 ? "each was found" : `${missed} not found`;
+  return [
+    `${"fault".padEnd(26)}${"first seed".padStart(10)}${`found in, of ${seeds}`.padStart(20)}  found by`,
+    ...results.map(
+      ({ name, foundBy, firstSeed, seedsFound }) =>
+        `${name.padEnd(26)}${String(firstSeed ?? "-").padStart(10)}${String(seedsFound).padStart(20)}  ${foundBy ?? "NOT FOUND"}`,
+    ),
+    `${count(results.length, "fault")} planted: ${verdict}`,
+  ];
+}
