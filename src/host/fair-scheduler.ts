@@ -1,7 +1,9 @@
 import type { DeadlineHeap } from "../shared/deadline-heap.js";
 import type { Ns } from "../shared/units.js";
-import { Pcpu } from "./pcpu.js";
-import { idleFor, leastLoadedFor, movableTo, pullableTo } from "./pcpu-choice.js";
+import { Balancer } from "./balancer.js";
+import type { HostTask } from "./host-task.js";
+import type { Pcpu } from "./pcpu.js";
+import { Pcpus } from "./pcpus.js";
 import type { SchedEntity } from "./sched-entity.js";
 
 /** What the scheduler asks of its host. */
@@ -15,32 +17,20 @@ export interface SchedDecisions {
 }
 
 /**
- * Periodic balancing runs every so many slices. Only who is queued can be moved: an odd number meets each of two alternating
- * entities in turn, and half a slice more at the start keeps it away from the ends of slices, where one is always on its way out.
- */
-export const BALANCE_SLICES = 5;
-export const FIRST_BALANCE_SLICES = 5.5;
-/** Bounds a round's work; a kernel balances large domains more rarely, too. */
-const MAX_TARGETS_PER_ROUND = 64;
-const MAX_MOVES_PER_TARGET = 64;
-
-/**
  * Weighted fair scheduling of vCPUs and host tasks over emulated pCPUs, one run queue each. Told the time, decides who
  * runs; a state machine of its own, with no idea of pages or ledgers. docs/scheduler.md says which rule of CFS or
  * EEVDF each one follows.
  */
 export class FairScheduler {
-  readonly #pcpus: readonly Pcpu[];
+  readonly #pcpus: Pcpus;
   readonly #entities: readonly SchedEntity[];
   /** Slot p holds pCPU p's deadline: the end of the running request or of a host task's burst. */
   readonly #deadlines: DeadlineHeap;
   readonly #decisions: SchedDecisions;
   readonly #sliceNs: Ns;
+  readonly #balancer: Balancer;
   #arrivals = 0;
-  #round = 0;
-  #nextTarget = 0;
-  #idlePcpus: number;
-  #stopping = false;
+  #frozen = false;
 
   constructor(
     pcpuCount: number,
@@ -49,28 +39,44 @@ export class FairScheduler {
     deadlines: DeadlineHeap,
     decisions: SchedDecisions,
   ) {
-    this.#pcpus = Array.from({ length: pcpuCount }, (_, id) => new Pcpu(id));
+    this.#pcpus = new Pcpus(pcpuCount, entities);
     this.#entities = entities;
     this.#deadlines = deadlines;
     this.#decisions = decisions;
     this.#sliceNs = sliceNs;
-    this.#idlePcpus = pcpuCount;
+    this.#balancer = new Balancer(this.#pcpus, (entity, target, now) => this.#migrate(entity, target, now));
   }
 
   /** The entity that holds a pCPU, or null. */
   runningOn(pcpu: number): SchedEntity | null {
-    return this.#pcpus[pcpu].current;
+    return this.#pcpus.all[pcpu].current;
   }
 
-  /** Nothing is granted from now on; vCPUs that run are kicked. */
+  /** The run ends: frozen, and not thawed again. */
   stop(now: Ns): void {
-    this.#stopping = true;
-    for (const pcpu of this.#pcpus) {
-      const current = pcpu.current;
+    this.freeze(now);
+  }
+
+  /**
+   * Nothing is granted from now on: vCPUs that run are kicked, host tasks go back into their queues. Who gives its pCPU
+   * back or wakes meanwhile stays where it is queued.
+   */
+  freeze(now: Ns): void {
+    this.#frozen = true;
+    for (const pcpu of this.#pcpus.all) {
+      const { current } = pcpu;
       if (current === null) continue;
       if (current.task === null) this.#reschedule(pcpu, now);
-      else this.#release(pcpu, now);
+      else this.#withdrawTask(pcpu, current, current.task, now);
     }
+  }
+
+  /** The end of a freeze: every pCPU goes on with its own queue, then those that have none pull. */
+  thaw(now: Ns): void {
+    this.#frozen = false;
+    const { all } = this.#pcpus;
+    for (const pcpu of all) if (pcpu.queue.size > 0) this.#dispatch(pcpu, now);
+    for (const pcpu of all) this.#dispatch(pcpu, now);
   }
 
   /** An entity became runnable: place it, and let it preempt if it is far enough behind. */
@@ -78,54 +84,38 @@ export class FairScheduler {
     const pcpu = this.#selectPcpu(entity);
     this.#moveHome(entity, pcpu);
     this.#placeWoken(entity, pcpu);
-    this.#enqueue(entity, pcpu, true);
-    if (pcpu.current === null) this.#dispatch(pcpu, now);
-    else this.#checkPreempt(pcpu, entity, now);
+    entity.arrival = ++this.#arrivals;
+    const held = pcpu.current !== null;
+    this.#enqueue(entity, pcpu, now);
+    if (held) this.#checkPreempt(pcpu, entity, now);
   }
 
   /** A kicked vCPU gave its pCPU back and wants it again. */
   yielded(entity: SchedEntity, now: Ns): void {
-    const pcpu = this.#pcpus[entity.pcpu];
-    const fresh = this.#release(pcpu, now);
-    this.#enqueue(entity, pcpu, fresh);
-    this.#dispatch(pcpu, now);
+    const pcpu = this.#pcpus.all[entity.pcpu];
+    if (this.#release(pcpu, now)) entity.arrival = ++this.#arrivals;
+    this.#enqueue(entity, pcpu, now);
     this.#pushToIdle(entity, now);
   }
 
   /** An entity gave its pCPU back and does not want it: it halted, sleeps or went offline. */
   blocked(entity: SchedEntity, now: Ns): void {
-    const pcpu = this.#pcpus[entity.pcpu];
+    const pcpu = this.#pcpus.all[entity.pcpu];
     this.#release(pcpu, now);
     this.#dispatch(pcpu, now);
   }
 
   /** A pCPU's deadline is due. */
   deadlineDue(id: number, now: Ns): void {
-    const pcpu = this.#pcpus[id];
+    const pcpu = this.#pcpus.all[id];
     const current = pcpu.current;
     if (current === null) this.#deadlines.clear(id);
     else if (!this.#gaveWay(pcpu, current, now)) this.#setDeadline(pcpu, current, now);
   }
 
-  /** Periodic balancing: every pCPU takes from more loaded ones, in turn. Very many pCPUs take their turns over rounds. */
+  /** A round of periodic balancing. */
   balance(now: Ns): void {
-    this.#round++;
-    const turns = Math.min(this.#pcpus.length, MAX_TARGETS_PER_ROUND);
-    for (let turn = 0; turn < turns; turn++) {
-      this.#balanceTo(this.#pcpus[this.#nextTarget], now);
-      this.#nextTarget = (this.#nextTarget + 1) % this.#pcpus.length;
-    }
-  }
-
-  #balanceTo(target: Pcpu, now: Ns): void {
-    for (let moves = 0; moves < MAX_MOVES_PER_TARGET; moves++) {
-      const entity = movableTo(this.#pcpus, target, this.#round);
-      if (entity === null) return;
-      // As uneven as before, the other way round: enough to take turns, and no more in this round.
-      const turnedRound = this.#pcpus[entity.pcpu].load - target.load === entity.weight;
-      this.#migrate(entity, target, now);
-      if (turnedRound) return;
-    }
+    if (!this.#frozen) this.#balancer.balance(now);
   }
 
   /**
@@ -164,19 +154,15 @@ export class FairScheduler {
 
   /** select_task_rq_fair: where it ran last if that is idle, else any idle one, else where it ran last. */
   #selectPcpu(entity: SchedEntity): Pcpu {
-    const last = entity.pcpu < 0 ? null : this.#pcpus[entity.pcpu];
+    const last = entity.pcpu < 0 ? null : this.#pcpus.all[entity.pcpu];
     if (last?.idle) return last;
-    return this.#idlePcpuFor(entity) ?? last ?? leastLoadedFor(this.#pcpus, entity);
-  }
-
-  #idlePcpuFor(entity: SchedEntity): Pcpu | null {
-    return this.#idlePcpus === 0 ? null : idleFor(this.#pcpus, entity);
+    return this.#pcpus.idleFor(entity) ?? last ?? this.#pcpus.leastLoadedFor(entity);
   }
 
   /** Takes its distance from the old queue's virtual time along to the new one: migrate_task_rq_fair. */
   #moveHome(entity: SchedEntity, pcpu: Pcpu): void {
     if (entity.pcpu >= 0 && entity.pcpu !== pcpu.id) {
-      entity.vruntime += pcpu.queue.minVruntime - this.#pcpus[entity.pcpu].queue.minVruntime;
+      entity.vruntime += pcpu.queue.minVruntime - this.#pcpus.all[entity.pcpu].queue.minVruntime;
     }
     entity.pcpu = pcpu.id;
   }
@@ -187,9 +173,14 @@ export class FairScheduler {
     if (entity.vruntime < floor) entity.restartAt(floor);
   }
 
-  #enqueue(entity: SchedEntity, pcpu: Pcpu, fresh: boolean): void {
-    if (fresh) entity.arrival = ++this.#arrivals;
-    pcpu.queue.add(entity);
+  /** Queues an entity. One that finds nobody there is through the queue at once, and is spared it. */
+  #enqueue(entity: SchedEntity, pcpu: Pcpu, now: Ns): void {
+    if (pcpu.idle && !this.#frozen) {
+      this.#start(entity, pcpu, now);
+      return;
+    }
+    this.#pcpus.enqueue(entity, pcpu);
+    this.#dispatch(pcpu, now);
   }
 
   /** wakeup_preempt_entity: only who is behind by more than a quarter slice may preempt at once. */
@@ -214,31 +205,49 @@ export class FairScheduler {
     this.#decisions.kick(current);
   }
 
+  /** A host task needs no asking. The burst may have ended at this very instant. */
+  #withdrawTask(pcpu: Pcpu, current: SchedEntity, task: HostTask, now: Ns): void {
+    if (this.#release(pcpu, now)) current.arrival = ++this.#arrivals;
+    if (task.halted) this.#decisions.taskBlocked(current, now);
+    else this.#pcpus.enqueue(current, pcpu);
+    this.#deadlines.clear(pcpu.id);
+  }
+
   #blockTask(entity: SchedEntity, now: Ns): void {
     this.#decisions.taskBlocked(entity, now);
     this.blocked(entity, now);
   }
 
-  /** The current entity is off its pCPU. @returns whether it has completed a request since it was queued last */
+  /**
+   * The current entity is off its pCPU, whose deadline is to be set for the next one or cleared.
+   *
+   * @returns whether it has completed a request since it was queued last
+   */
   #release(pcpu: Pcpu, now: Ns): boolean {
     const current = pcpu.current;
     if (current === null) return false;
     const fresh = this.#charge(pcpu, current, now);
-    pcpu.current = null;
-    pcpu.kicked = false;
-    this.#idlePcpus++;
-    this.#deadlines.clear(pcpu.id);
+    this.#pcpus.vacate(pcpu);
     return fresh;
   }
 
+  /** The next of its queue gets the pCPU; one that would idle takes what is furthest behind elsewhere: newidle_balance. */
   #dispatch(pcpu: Pcpu, now: Ns): void {
-    if (this.#stopping || pcpu.current !== null) return;
-    const entity = pcpu.queue.takeFirst() ?? this.#pull(pcpu);
-    if (entity === null) return;
+    if (pcpu.current !== null) return;
+    const entity = this.#frozen ? null : (pcpu.queue.first ?? this.#pcpus.pullableTo(pcpu));
+    if (entity === null) {
+      this.#deadlines.clear(pcpu.id);
+      return;
+    }
+    this.#pcpus.dequeue(entity);
+    this.#moveHome(entity, pcpu);
+    this.#start(entity, pcpu, now);
+  }
+
+  #start(entity: SchedEntity, pcpu: Pcpu, now: Ns): void {
     this.#advanceVirtualTime(pcpu, entity);
-    pcpu.current = entity;
+    this.#pcpus.occupy(pcpu, entity);
     pcpu.chargedAt = now;
-    this.#idlePcpus--;
     this.#setDeadline(pcpu, entity, now);
     this.#decisions.schedIn(entity, pcpu.id, now);
   }
@@ -256,27 +265,17 @@ export class FairScheduler {
     this.#deadlines.set(pcpu.id, now + burstNs);
   }
 
-  /** newidle_balance: a pCPU that would idle takes what is furthest behind on the most loaded queue. */
-  #pull(idle: Pcpu): SchedEntity | null {
-    const entity = pullableTo(this.#pcpus, idle);
-    if (entity === null) return null;
-    this.#pcpus[entity.pcpu].queue.remove(entity);
-    this.#moveHome(entity, idle);
-    return entity;
-  }
-
   /** No pCPU idles while somebody who may run there is queued. */
   #pushToIdle(entity: SchedEntity, now: Ns): void {
-    if (entity.heapIndex < 0) return;
-    const idle = this.#idlePcpuFor(entity);
+    if (this.#frozen || entity.heapIndex < 0) return;
+    const idle = this.#pcpus.idleFor(entity);
     if (idle !== null) this.#migrate(entity, idle, now);
   }
 
   #migrate(entity: SchedEntity, target: Pcpu, now: Ns): void {
-    this.#pcpus[entity.pcpu].queue.remove(entity);
+    this.#pcpus.dequeue(entity);
     this.#moveHome(entity, target);
-    entity.movedInRound = this.#round;
-    target.queue.add(entity);
-    if (target.current === null) this.#dispatch(target, now);
+    entity.movedInRound = this.#balancer.round;
+    this.#enqueue(entity, target, now);
   }
 }

@@ -1,4 +1,5 @@
 import type { Ns } from "../shared/units.js";
+import type { AffinityGroup, PeerGroup } from "./affinity-group.js";
 import { RunQueue } from "./run-queue.js";
 import type { SchedEntity } from "./sched-entity.js";
 
@@ -6,6 +7,10 @@ import type { SchedEntity } from "./sched-entity.js";
 export class Pcpu {
   readonly id: number;
   readonly queue = new RunQueue();
+  /** The affinity groups that it belongs to. */
+  groups: readonly AffinityGroup[] = [];
+  /** The peers that may run here. */
+  peerGroups: readonly PeerGroup[] = [];
   current: SchedEntity | null = null;
   /** The current entity is a vCPU that was asked to leave and has not left yet. */
   kicked = false;

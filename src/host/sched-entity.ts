@@ -1,6 +1,10 @@
 import type { Ns } from "../shared/units.js";
+import type { PeerGroup } from "./affinity-group.js";
 import type { HostTask } from "./host-task.js";
 import { NICE_0_WEIGHT, weightOfNice } from "./weights.js";
+
+/** Entities that are pinned by one and the same list share a set: there may be 100,000 of them. */
+const setOfList = new WeakMap<readonly number[], ReadonlySet<number>>();
 
 /**
  * What a run queue schedules, a vCPU or a task of the host: `sched_entity` (include/linux/sched.h).
@@ -17,6 +21,8 @@ export class SchedEntity {
   readonly allowed: ReadonlySet<number> | null;
   /** null for a vCPU. */
   readonly task: HostTask | null;
+  /** Those like it to placing and balancing, itself included; null while it may run on one pCPU only. */
+  peers: PeerGroup | null = null;
 
   /** In ns of a nice-0 task: start of the current request. */
   vruntime = 0;
@@ -40,7 +46,7 @@ export class SchedEntity {
   constructor(id: number, nice: number, pcpus: readonly number[] | null, sliceNs: Ns, task: HostTask | null) {
     this.id = id;
     this.weight = weightOfNice(nice);
-    this.allowed = pcpus === null ? null : new Set(pcpus);
+    this.allowed = pcpus === null ? null : setOf(pcpus);
     this.task = task;
     this.#sliceNs = sliceNs;
     const scaled = sliceNs * NICE_0_WEIGHT;
@@ -80,4 +86,12 @@ export class SchedEntity {
     this.servedNs = 0;
     this.#remainder = 0;
   }
+}
+
+function setOf(pcpus: readonly number[]): ReadonlySet<number> {
+  const known = setOfList.get(pcpus);
+  if (known !== undefined) return known;
+  const set = new Set(pcpus);
+  setOfList.set(pcpus, set);
+  return set;
 }
