@@ -2,156 +2,41 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { BALANCE_SLICES } from "../src/host/balancer.js";
-import { FairScheduler, type SchedDecisions } from "../src/host/fair-scheduler.js";
-import { HostTask } from "../src/host/host-task.js";
-import { SchedEntity } from "../src/host/sched-entity.js";
-import { DeadlineHeap } from "../src/shared/deadline-heap.js";
+import type { SchedEntity } from "../src/host/sched-entity.js";
+import { NEVER } from "../src/shared/deadline-heap.js";
 import { NS_PER_MS, NS_PER_SECOND, type Ns } from "../src/shared/units.js";
+import { assertConsistent, Bench, SLICE_NS } from "./scheduler-bench.js";
 
-const SLICE_NS = 4 * NS_PER_MS;
 const DAY_NS = 86_400 * NS_PER_SECOND;
-
-interface EntityOptions {
-  readonly nice?: number;
-  readonly pcpus?: readonly number[];
-  /** A task of the host; a vCPU otherwise. */
-  readonly duty?: { readonly busyNs: Ns; readonly periodNs: Ns };
-}
-
-interface BenchOptions {
-  readonly pcpus?: number;
-  readonly sliceNs?: Ns;
-  /** false: a kicked vCPU stays until answerKick. */
-  readonly answersKicks?: boolean;
-}
-
-/** A FairScheduler with nothing around it: entities that run for as long as they are let. */
-class Bench implements SchedDecisions {
-  readonly entities: readonly SchedEntity[];
-  readonly scheduler: FairScheduler;
-  readonly deadlines: DeadlineHeap;
-  readonly pcpus: number;
-  readonly servedNs: Float64Array;
-  readonly runnable = new Set<SchedEntity>();
-  readonly kicked = new Set<SchedEntity>();
-  /** Numbers of the entities in the order in which they got a pCPU. */
-  readonly granted: number[] = [];
-  readonly #answersKicks: boolean;
-  now: Ns = 0;
-
-  constructor(entities: readonly EntityOptions[], { pcpus = 1, sliceNs = SLICE_NS, ...options }: BenchOptions = {}) {
-    this.pcpus = pcpus;
-    this.#answersKicks = options.answersKicks ?? true;
-    this.entities = entities.map(
-      ({ nice = 0, pcpus: allowed, duty }, id) =>
-        new SchedEntity(id, nice, allowed ?? null, sliceNs, duty === undefined ? null : new HostTask(duty)),
-    );
-    this.servedNs = new Float64Array(entities.length);
-    this.deadlines = new DeadlineHeap(pcpus);
-    this.scheduler = new FairScheduler(pcpus, sliceNs, this.entities, this.deadlines, this);
-  }
-
-  schedIn(entity: SchedEntity): void {
-    this.granted.push(entity.id);
-  }
-
-  kick(entity: SchedEntity): void {
-    assert.ok(!this.kicked.has(entity), "a vCPU is kicked once until it answers");
-    this.kicked.add(entity);
-  }
-
-  taskBlocked(entity: SchedEntity): void {
-    this.runnable.delete(entity);
-  }
-
-  /** The number of the entity on each pCPU, -1 for none. */
-  get running(): number[] {
-    return Array.from({ length: this.pcpus }, (_, pcpu) => this.scheduler.runningOn(pcpu)?.id ?? -1);
-  }
-
-  wake(...ids: number[]): void {
-    for (const id of ids) {
-      this.runnable.add(this.entities[id]);
-      this.scheduler.wake(this.entities[id], this.now);
-      this.#answerKicks();
-    }
-  }
-
-  /** A running entity halts. */
-  block(id: number): void {
-    this.runnable.delete(this.entities[id]);
-    this.kicked.delete(this.entities[id]);
-    this.scheduler.blocked(this.entities[id], this.now);
-    this.#answerKicks();
-  }
-
-  answerKick(entity: SchedEntity): void {
-    this.kicked.delete(entity);
-    this.scheduler.yielded(entity, this.now);
-  }
-
-  balance(): void {
-    this.scheduler.balance(this.now);
-    this.#answerKicks();
-  }
-
-  run(ns: Ns): void {
-    const untilNs = this.now + ns;
-    while (this.deadlines.earliest <= untilNs) {
-      this.passTo(Math.max(this.now, this.deadlines.earliest));
-      this.scheduler.deadlineDue(this.deadlines.earliestSlot, this.now);
-      this.#answerKicks();
-    }
-    this.passTo(untilNs);
-  }
-
-  /** Time passes and the scheduler is not told. */
-  passTo(now: Ns): void {
-    for (const id of this.running) if (id >= 0) this.servedNs[id] += now - this.now;
-    this.now = now;
-  }
-
-  #answerKicks(): void {
-    if (this.#answersKicks) for (const entity of this.kicked) this.answerKick(entity);
-  }
-}
-
-function assertConsistent(bench: Bench): void {
-  const { running, entities, runnable } = bench;
-  for (const entity of entities) {
-    const isRunning = running.includes(entity.id);
-    const isQueued = entity.heapIndex >= 0;
-    assert.equal(isRunning || isQueued, runnable.has(entity), `entity ${entity.id} is known as runnable`);
-    assert.ok(!(isRunning && isQueued), `entity ${entity.id} is in one place`);
-    if (isRunning) assert.equal(running.indexOf(entity.id), entity.pcpu, `entity ${entity.id} runs where it is booked`);
-    if (isRunning || isQueued) assert.ok(entity.mayRunOn(entity.pcpu), `entity ${entity.id} is where it may be`);
-    for (const [pcpu, id] of running.entries()) {
-      assert.ok(!(isQueued && id < 0 && entity.mayRunOn(pcpu)), `entity ${entity.id} waits while pCPU ${pcpu} idles`);
-    }
-  }
-}
 
 const arbEvents = fc.array(
   fc.record({
-    kind: fc.constantFrom("run", "run", "wake", "wake", "block", "answer", "balance"),
+    kind: fc.constantFrom("run", "run", "wake", "wake", "block", "answer", "balance", "freeze", "thaw"),
     which: fc.nat(),
     ns: fc.oneof(fc.nat(SLICE_NS), fc.nat(20 * NS_PER_MS)),
   }),
   { maxLength: 100 },
 );
 
+const HOG = { busyNs: DAY_NS, periodNs: 2 * DAY_NS };
+
 const arbBench = fc
   .record({
-    entities: fc.array(fc.record({ nice: fc.integer({ min: -20, max: 19 }), pins: fc.subarray([0, 1, 2, 3]) }), {
-      minLength: 1,
-      maxLength: 8,
-    }),
-    pcpus: fc.integer({ min: 1, max: 4 }),
+    entities: fc.array(
+      fc.record({
+        nice: fc.integer({ min: -20, max: 19 }),
+        pins: fc.subarray([0, 1, 2, 3, 30, 37]),
+        isTask: fc.boolean(),
+      }),
+      { minLength: 1, maxLength: 8 },
+    ),
+    // So few are looked at one by one, of so many there is an index.
+    pcpus: fc.oneof(fc.integer({ min: 1, max: 4 }), fc.constant(40)),
   })
   .map(({ entities, pcpus }) => {
-    const options = entities.map(({ nice, pins }) => {
+    const options = entities.map(({ nice, pins, isTask }) => {
       const allowed = pins.filter((pcpu) => pcpu < pcpus);
-      return { nice, ...(allowed.length > 0 && { pcpus: allowed }) };
+      return { nice, ...(allowed.length > 0 && { pcpus: allowed }), ...(isTask && { duty: HOG }) };
     });
     return new Bench(options, { pcpus, answersKicks: false });
   });
@@ -174,6 +59,8 @@ function happen(bench: Bench, kind: string, which: number, ns: Ns): void {
   const pick = (among: readonly SchedEntity[]): SchedEntity | undefined => among[which % Math.max(1, among.length)];
   if (kind === "run") bench.run(ns);
   if (kind === "balance") bench.balance();
+  if (kind === "freeze") bench.freeze();
+  if (kind === "thaw") bench.thaw();
   if (kind === "wake") {
     const entity = pick(bench.entities.filter((candidate) => !bench.runnable.has(candidate)));
     if (entity !== undefined) bench.wake(entity.id);
@@ -353,6 +240,14 @@ describe("what a sleeper is credited with", () => {
 });
 
 describe("between pCPUs", () => {
+  test("one that idles has no deadline", () => {
+    const bench = new Bench([{}, {}], { pcpus: 2 });
+    bench.wake(0, 1);
+    bench.block(0);
+    bench.block(1);
+    assert.equal(bench.deadlines.earliest, NEVER);
+  });
+
   test("a pCPU that would idle pulls what waited longest on the most loaded queue", () => {
     const bench = new Bench([{ pcpus: [0] }, { pcpus: [1] }, {}, { pcpus: [2] }, { nice: 5 }], { pcpus: 3 });
     bench.wake(0, 1, 3, 2, 4);

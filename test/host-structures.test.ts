@@ -116,13 +116,14 @@ describe("a run queue", () => {
       const { queue, list } = this;
       assert.equal(queue.size, list.length);
       assert.equal(queue.first, list.at(0) ?? null);
-      assert.deepEqual([...queue.entities].sort(bySchedule), list);
+      const queued = Array.from({ length: queue.size }, (_, position) => queue.at(position));
+      assert.deepEqual(queued.toSorted(bySchedule), list);
       const weights = list.map(({ weight }) => weight);
       assert.equal(
         queue.queuedWeight,
         weights.reduce((sum, weight) => sum + weight, 0),
       );
-      for (const entity of this.#entities) assert.equal(entity.heapIndex, queue.entities.indexOf(entity));
+      for (const entity of this.#entities) assert.equal(entity.heapIndex, queued.indexOf(entity));
     }
   }
 
@@ -139,6 +140,27 @@ describe("a run queue", () => {
         pair.assertAlike();
       }),
       RUNS,
+    );
+  });
+
+  test("finds the one furthest behind that may run on a pCPU, of equals the one nearest to the front of the heap", () => {
+    const arbQueued = fc.array(fc.record({ vruntime: fc.nat(3), mayRun: fc.boolean() }), { maxLength: 30 });
+    fc.assert(
+      fc.property(arbQueued, (queued) => {
+        const queue = new RunQueue();
+        for (const [id, { vruntime, mayRun }] of queued.entries()) {
+          const entity = new SchedEntity(id, 0, [mayRun ? 1 : 0], SLICE_NS, null);
+          entity.vruntime = vruntime;
+          // The heap's layout is then another one than the order in which they came.
+          entity.arrival = (id * 7) % 31;
+          queue.add(entity);
+        }
+        const inHeap = Array.from({ length: queue.size }, (_, position) => queue.at(position));
+        const mayRun = inHeap.filter((entity) => entity.mayRunOn(1));
+        const least = Math.min(...mayRun.map(({ vruntime }) => vruntime));
+        assert.equal(queue.firstFor(1), mayRun.find(({ vruntime }) => vruntime === least) ?? null);
+      }),
+      { numRuns: 1_000 },
     );
   });
 

@@ -22,7 +22,7 @@ export function leastLoadedFor(pcpus: readonly Pcpu[], entity: SchedEntity): Pcp
   return least;
 }
 
-/** What an idle pCPU should take: of the most loaded queue that has one, the entity furthest behind. Or null. */
+/** What an idle pCPU, where nobody is queued, should take: of the most loaded queue that has one, the entity furthest behind. Or null. */
 export function pullableTo(pcpus: readonly Pcpu[], idle: Pcpu): SchedEntity | null {
   let load = 0;
   let chosen: SchedEntity | null = null;
@@ -57,7 +57,8 @@ export function movableTo(pcpus: readonly Pcpu[], target: Pcpu, round: number): 
 export function leastRecentlyMoved(source: Pcpu, target: Pcpu, round: number): SchedEntity | null {
   const difference = source.load - target.load;
   let chosen: SchedEntity | null = null;
-  for (const entity of source.queue.entities) {
+  for (let position = 0; position < source.queue.size; position++) {
+    const entity = source.queue.at(position);
     if (entity.weight > difference || entity.movedInRound === round || !entity.mayRunOn(target.id)) continue;
     if (chosen === null || entity.movedInRound < chosen.movedInRound) chosen = entity;
     // Never yet: nobody was moved longer ago.

@@ -1,4 +1,4 @@
-import type { PeerGroup } from "./affinity-group.js";
+import type { AffinityGroup, PeerGroup } from "./affinity-group.js";
 import { groupByAffinity } from "./affinity-groups.js";
 import { ChangeList } from "./change-list.js";
 import type { Pcpu } from "./pcpu.js";
@@ -19,18 +19,12 @@ export class PcpuIndex {
   /** Queued entities that may run on another pCPU as well. */
   #movable = 0;
 
-  /** @param pcpus all idle, with no groups @param entities all there will be; each is given its peers */
+  /** @param pcpus all idle; each is given its groups @param entities all there will be; each is given its peers */
   constructor(pcpus: readonly Pcpu[], entities: readonly SchedEntity[]) {
     this.#pcpus = pcpus;
     this.#newLoads = new ChangeList(pcpus.length);
     this.#newQueues = new ChangeList(pcpus.length);
-    for (const group of groupByAffinity(entities, pcpus.length)) {
-      for (let slot = 0; slot < group.size; slot++) {
-        const pcpu = pcpus[group.pcpuAt(slot)];
-        pcpu.groups.push(group);
-        pcpu.peerGroups.push(...group.peerGroups);
-      }
-    }
+    joinGroups(pcpus, groupByAffinity(entities, pcpus.length));
   }
 
   queued(entity: SchedEntity, pcpu: Pcpu): void {
@@ -126,6 +120,26 @@ export class PcpuIndex {
       for (let i = 0; i < peerGroups.length; i++) peerGroups[i].update(id, load);
     }
   }
+}
+
+/** Neighbours mostly belong to the same groups: then they share one list of them. */
+function joinGroups(pcpus: readonly Pcpu[], groups: readonly AffinityGroup[]): void {
+  const groupsOf = pcpus.map((): AffinityGroup[] => []);
+  for (const group of groups) for (let slot = 0; slot < group.size; slot++) groupsOf[group.pcpuAt(slot)].push(group);
+  for (const [id, pcpu] of pcpus.entries()) {
+    const neighbour = pcpus[Math.max(0, id - 1)];
+    if (isSame(groupsOf[id], neighbour.groups)) {
+      pcpu.groups = neighbour.groups;
+      pcpu.peerGroups = neighbour.peerGroups;
+    } else {
+      pcpu.groups = groupsOf[id].slice();
+      pcpu.peerGroups = groupsOf[id].flatMap(({ peerGroups }) => peerGroups);
+    }
+  }
+}
+
+function isSame(a: readonly AffinityGroup[], b: readonly AffinityGroup[]): boolean {
+  return a.length === b.length && a.every((group, index) => group === b[index]);
 }
 
 /** The lower number among equals. */

@@ -8,9 +8,9 @@ export class Pcpu {
   readonly id: number;
   readonly queue = new RunQueue();
   /** The affinity groups that it belongs to. */
-  readonly groups: AffinityGroup[] = [];
+  groups: readonly AffinityGroup[] = [];
   /** The peers that may run here. */
-  readonly peerGroups: PeerGroup[] = [];
+  peerGroups: readonly PeerGroup[] = [];
   current: SchedEntity | null = null;
   /** The current entity is a vCPU that was asked to leave and has not left yet. */
   kicked = false;

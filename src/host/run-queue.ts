@@ -8,33 +8,34 @@ const RENORMALISE_ABOVE = 1_125_899_906_842_624;
  * heap in place of its tree. Equal vruntime comes out in order of arrival.
  */
 export class RunQueue {
+  /** Its first #size entries; it is never made shorter, which V8 answers with work on the old space. */
   readonly #heap: SchedEntity[] = [];
+  #size = 0;
   /** Weights of all that is queued here. */
   queuedWeight = 0;
   /** The queue's virtual time: the latest start of a request that was served here. */
   minVruntime = 0;
 
   get size(): number {
-    return this.#heap.length;
+    return this.#size;
   }
 
   /** The next to run, or null. */
   get first(): SchedEntity | null {
-    return this.#heap.length === 0 ? null : this.#heap[0];
+    return this.#size === 0 ? null : this.#heap[0];
   }
 
   add(entity: SchedEntity): void {
     this.queuedWeight += entity.weight;
-    this.#heap.push(entity);
-    this.#siftUp(entity, this.#heap.length - 1);
+    this.#siftUp(entity, this.#size++);
   }
 
   remove(entity: SchedEntity): void {
     this.queuedWeight -= entity.weight;
     const position = entity.heapIndex;
     entity.heapIndex = -1;
-    const last = this.#heap.pop();
-    if (last === undefined || last === entity) return;
+    const last = this.#heap[--this.#size];
+    if (last === entity) return;
     this.#siftDown(last, this.#siftUp(last, position));
   }
 
@@ -55,7 +56,7 @@ export class RunQueue {
 
   /** @param found the best so far @returns it, or a better one at or below a position; the lower position of equals */
   #furthestBehind(pcpu: number, position: number, found: SchedEntity | null): SchedEntity | null {
-    if (position >= this.#heap.length) return found;
+    if (position >= this.#size) return found;
     const entity = this.#heap[position];
     // Then neither is anybody below.
     if (found !== null && !isBetter(entity, found)) return found;
@@ -69,9 +70,9 @@ export class RunQueue {
     if (vruntime > this.minVruntime) this.minVruntime = vruntime;
   }
 
-  /** The queued entities in no useful order, for the balancer. Not to be changed. */
-  get entities(): readonly SchedEntity[] {
-    return this.#heap;
+  /** One of those queued, in no useful order, for the balancer. @param position 0 to size - 1 */
+  at(position: number): SchedEntity {
+    return this.#heap[position];
   }
 
   /**
@@ -100,7 +101,7 @@ export class RunQueue {
   }
 
   #siftDown(entity: SchedEntity, from: number): void {
-    const size = this.#heap.length;
+    const size = this.#size;
     let position = from;
     for (let child = 2 * position + 1; child < size; child = 2 * position + 1) {
       if (child + 1 < size && before(this.#heap[child + 1], this.#heap[child])) child++;
