@@ -228,6 +228,7 @@ function objections(
 ) {
   const made: FullChecks[] = [];
   const machine = new VirtualMachine(truth, {
+    watchInterval: 1,
     observerOf: (ram) => {
       made.push(checksOf(ram));
       return made[0];

@@ -30,7 +30,7 @@ export class ClockAccuracy extends Property {
     this.#writtenAt[vcpu] = now;
   }
 
-  /** The clock's monitor has read it at this very instant. */
+  /** The clock's monitor has read it at this very instant: in a machine whose watchInterval is 1. */
   override told(vcpu: number, { time }: GuestCpu, now: Ns): void {
     if (!time.registered) return;
     this.exercised++;
