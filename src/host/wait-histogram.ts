@@ -39,19 +39,26 @@ export class WaitHistograms {
 
   /** @param quantile 0 to 1 @returns an upper bound of the bucket that holds it, at most maxNs; 0 without records */
   quantileNs(histogram: number, quantile: number): Ns {
-    const counts = Array.from({ length: ROWS * SUB_BUCKETS }, (_, bucket) => this.#countAt(histogram, bucket));
-    const total = counts.reduce((sum, count) => sum + count, 0);
-    let remaining = Math.max(1, Math.ceil(total * quantile));
-    for (const [bucket, count] of counts.entries()) {
-      remaining -= count;
-      if (remaining <= 0) return Math.min(this.maxNs(histogram), upperBoundOf(bucket));
+    let remaining = Math.max(1, Math.ceil(this.#total(histogram) * quantile));
+    for (let row = 0; row < ROWS; row++) {
+      const start = this.#rowStarts[histogram * ROWS + row];
+      if (start === 0) continue;
+      for (let bucket = 0; bucket < SUB_BUCKETS; bucket++) {
+        remaining -= this.#pool[start + bucket];
+        if (remaining <= 0) return Math.min(this.#maxNs[histogram], upperBoundOf(row, bucket));
+      }
     }
-    return this.maxNs(histogram);
+    return this.#maxNs[histogram];
   }
 
-  #countAt(histogram: number, bucket: number): number {
-    const start = this.#rowStarts[histogram * ROWS + Math.floor(bucket / SUB_BUCKETS)];
-    return start === 0 ? 0 : this.#pool[start + (bucket % SUB_BUCKETS)];
+  #total(histogram: number): number {
+    let total = 0;
+    for (let row = 0; row < ROWS; row++) {
+      const start = this.#rowStarts[histogram * ROWS + row];
+      if (start === 0) continue;
+      for (let bucket = 0; bucket < SUB_BUCKETS; bucket++) total += this.#pool[start + bucket];
+    }
+    return total;
   }
 
   #takeRow(): number {
@@ -83,7 +90,6 @@ function bucketOf(ns: Ns, row: number): number {
   return Math.floor(ns / WIDTHS[row]) - (row === 0 ? 0 : SUB_BUCKETS);
 }
 
-function upperBoundOf(bucket: number): Ns {
-  const row = Math.floor(bucket / SUB_BUCKETS);
-  return ((bucket % SUB_BUCKETS) + 1 + (row === 0 ? 0 : SUB_BUCKETS)) * WIDTHS[row] - 1;
+function upperBoundOf(row: number, bucket: number): Ns {
+  return (bucket + 1 + (row === 0 ? 0 : SUB_BUCKETS)) * WIDTHS[row] - 1;
 }
