@@ -22,8 +22,8 @@ const HOST_FAULTS: readonly PlantedFault[] = [
     name: "ledger-remainder",
     what: "the ledger books whole microseconds",
     file: "host/ledger.js",
-    find: "this.#totalsNs[this.state] += spanNs;",
-    replace: "this.#totalsNs[this.state] += spanNs - (spanNs % 1000);",
+    find: "this.state] += spanNs;",
+    replace: "this.state] += spanNs - (spanNs % 1000);",
   },
   {
     name: "publisher-before-ledger",
@@ -149,8 +149,8 @@ const HOST_FAULTS: readonly PlantedFault[] = [
     name: "late-duty",
     what: "a duty cycle that halts skips a period",
     file: "shared/duty-cycle.js",
-    find: "this.wakeAt = now - (sinceStartNs % this.#periodNs) + this.#periodNs;",
-    replace: "this.wakeAt = now - (sinceStartNs % this.#periodNs) + 2 * this.#periodNs;",
+    find: "+ this.#periodNs;",
+    replace: "+ 2 * this.#periodNs;",
   },
 ];
 
@@ -244,8 +244,8 @@ const GUEST_FAULTS: readonly PlantedFault[] = [
     name: "timer-never-advances",
     what: "the watchdog's timer stays due, and no time passes",
     file: "guest/softlockup-watchdog.js",
-    find: "this.nextSample += lateNs - (lateNs % this.#periodNs) + this.#periodNs;",
-    replace: "",
+    find: "const lateNs = timerNow - this.nextSample;",
+    replace: "return true; const lateNs = 0;",
   },
 ];
 

@@ -115,7 +115,7 @@ function propertiesOf(scenario: Scenario, ram: Int32Array, books: RunChecker, gu
     new Wakeups(scenario, witnesses, guests),
     new PageWrites(scenario, ram, witnesses),
     new PageSurroundings(scenario, ram),
-    new ClockAccuracy(scenario),
+    new ClockAccuracy(scenario, guests),
     new TickCount(guests),
     new GuestBooks(scenario, ram, guests),
     new Softlockups(scenario, witnesses, guests),

@@ -62,10 +62,12 @@ export class GuestStopped extends Property {
     if (!flagged) this.report(`vCPU ${vcpu} goes on at ${now} and its page does not say that it was stopped`);
   }
 
-  /** It was told the time, and the clock's monitor has read its clock as well. */
+  /** Whoever takes a tick has read its clock. */
   override told(vcpu: number, _guest: GuestCpu, now: Ns): void {
     this.#due[vcpu] = false;
-    if (this.#isFlagged(vcpu)) this.report(`vCPU ${vcpu} has read its clock and left GUEST_STOPPED there at ${now}`);
+    const { deadlines, wasOffline } = this.#guests.vcpus[vcpu];
+    if (deadlines === 0 || wasOffline || !this.#isFlagged(vcpu)) return;
+    this.report(`vCPU ${vcpu} has read its clock and left GUEST_STOPPED there at ${now}`);
   }
 
   /** null without a page. */
