@@ -12,6 +12,7 @@ module.exports = {
     layer("host-imports-shared-only", "host", ["host", "shared"]),
     layer("guest-imports-shared-only", "guest", ["guest", "shared"]),
     layer("engine-imports-host-guest-shared", "engine", ["engine", "host", "guest", "shared"]),
+    layer("fuzzer-imports-engine-and-cli", "fuzz", ["fuzz", "engine", "cli", "guest", "shared"]),
     {
       name: "nothing-imports-the-fuzzer",
       severity: "error",

@@ -11,11 +11,14 @@ import { thisMachine } from "../src/engine/machine.js";
 import type { Scenario } from "../src/engine/scenario.js";
 import { findProblems } from "../src/engine/scenario-check.js";
 import { featuresOf } from "../src/fuzz/features.js";
+import { fuzzLines, fuzzResultOf } from "../src/fuzz/fuzz-report.js";
 import { plantedCopy } from "../src/fuzz/planted.js";
 import { PLANTED_FAULTS } from "../src/fuzz/planted-faults.js";
 import { randomScenario } from "../src/fuzz/random-scenario.js";
+import { search } from "../src/fuzz/search.js";
 import { shrink } from "../src/fuzz/shrink.js";
 import { simplerScenarios } from "../src/fuzz/simpler-scenarios.js";
+import { emptyTally } from "../src/fuzz/tally.js";
 
 const PROGRAM = join(__dirname, "../src");
 const SEEDS = Array.from({ length: 300 }, (_, seed) => seed);
@@ -103,6 +106,30 @@ describe("shrinking", () => {
       }
     }
   });
+});
+
+describe("a search that is stopped", () => {
+  const options = { workerFile: join(PROGRAM, "fuzz/fuzz-worker.js"), seedFrom: 0, seeds: 1_000_000, maxFailures: 1 };
+
+  test("ends with what it has found so far", async () => {
+    const stop = new AbortController();
+    const tally = await search({ ...options, signal: stop.signal, onProgress: () => stop.abort() });
+    assert.ok(tally.scenarios > 0 && tally.scenarios < 10_000, `${tally.scenarios} scenarios`);
+    assert.equal(tally.features["one pCPU"] + tally.features["several pCPUs"], tally.scenarios);
+  });
+
+  test("before it began, ends with nothing", async () => {
+    const tally = await search({ ...options, signal: AbortSignal.abort(), onProgress: () => {} });
+    assert.deepEqual([tally.scenarios, tally.failures], [0, []]);
+  });
+});
+
+test("a large search in which a property had nothing to judge has proved nothing", () => {
+  const tally = { ...emptyTally(), scenarios: 1_000, properties: { some: { scenarios: 0, cases: 0 } } };
+  const result = fuzzResultOf(tally, 0, 1_000, []);
+  assert.deepEqual([result.ok, result.unproved], [false, ["some"]]);
+  assert.match(fuzzLines(result).join("\n"), /proved nothing of this: some/);
+  assert.equal(fuzzResultOf({ ...tally, scenarios: 999 }, 0, 999, []).ok, true);
 });
 
 describe("the fuzzer's command line", () => {

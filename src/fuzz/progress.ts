@@ -17,7 +17,9 @@ export class ProgressLine {
   draw(text: string): void {
     if (this.#stream.isTTY !== true || this.#nowMs() - this.#drawnAtMs < REDRAW_MS) return;
     this.#drawnAtMs = this.#nowMs();
-    this.#stream.write(`${ERASE_LINE}${text.slice(0, (this.#stream.columns ?? 80) - 1)}`);
+    // A terminal that does not say how wide it is says 0.
+    const width = this.#stream.columns || 80;
+    this.#stream.write(`${ERASE_LINE}${text.slice(0, width - 1)}`);
   }
 
   end(): void {
