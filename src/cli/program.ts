@@ -74,7 +74,7 @@ function exitCodeOf({ code }: StealclockError): number {
 function buildProgram({ stdout, stderr }: Outputs, emulate: (command: Command) => Promise<void>): Command {
   const program = new Command("stealclock")
     .description(
-      "Emulates paravirtual steal time: a hypervisor, vCPUs and the pvclock page between them, on real threads.",
+      "Emulates paravirtual steal time: a hypervisor, vCPUs and the pvclock page between them, on real threads or in virtual time.",
     )
     .version(packageVersion())
     .exitOverride()
