@@ -2,14 +2,16 @@ import { ExitReason } from "../shared/kvm-abi.js";
 import type { Ns } from "../shared/units.js";
 import { CpuMode, type CpuTime } from "./accounting/cpu-time.js";
 import type { TickAccounting } from "./accounting/tick-accounting.js";
+import { type CpuState, Slot } from "./cpu-state.js";
 import type { GuestTime } from "./guest-time.js";
 import type { Hotplug } from "./hotplug.js";
 import type { SoftlockupWatchdog } from "./softlockup-watchdog.js";
 import type { TickDevice } from "./tick-device.js";
 import type { Task } from "./workload/task.js";
 
-/** The parts of a guest CPU. */
+/** The parts of a guest CPU, all of them over one CpuState. */
 export interface GuestCpuParts {
+  readonly cpu: CpuState;
   readonly time: GuestTime;
   readonly cpuTime: CpuTime;
   readonly accounting: TickAccounting;
@@ -27,6 +29,8 @@ export interface GuestCpuParts {
  *     advance(now)                it ran without a gap since the last instant it was told
  *     leave(now)                  it lost the pCPU, or gave it up because it wants to halt
  *
+ * It keeps nothing itself: it is whichever CPU its CpuState has selected.
+ *
  * Within one instant the order is the kernel's: the pending tick, then timers, then the watchdog task, then the task.
  */
 export class GuestCpu {
@@ -37,14 +41,7 @@ export class GuestCpu {
   readonly #tick: TickDevice;
   readonly #task: Task;
   readonly #hotplug: Hotplug;
-  #toldAt: Ns = 0;
-  #idle = false;
-  #offline = false;
-
-  /** Tick deadlines accounted: taken one by one, or together on idle exit. */
-  ticks = 0;
-  /** Tick deadlines that passed out of guest and were merged into the one that was pending. */
-  lostTicks = 0;
+  readonly #cpu: CpuState;
 
   constructor(parts: GuestCpuParts) {
     this.time = parts.time;
@@ -54,6 +51,49 @@ export class GuestCpu {
     this.#tick = parts.tick;
     this.#task = parts.task;
     this.#hotplug = parts.hotplug;
+    this.#cpu = parts.cpu;
+  }
+
+  /** Tick deadlines accounted: taken one by one, or together on idle exit. */
+  get ticks(): number {
+    return this.#cpu.numbers[this.#cpu.base + Slot.Ticks];
+  }
+
+  set ticks(value: number) {
+    this.#cpu.numbers[this.#cpu.base + Slot.Ticks] = value;
+  }
+
+  /** Tick deadlines that passed out of guest and were merged into the one that was pending. */
+  get lostTicks(): number {
+    return this.#cpu.numbers[this.#cpu.base + Slot.LostTicks];
+  }
+
+  set lostTicks(value: number) {
+    this.#cpu.numbers[this.#cpu.base + Slot.LostTicks] = value;
+  }
+
+  get #toldAt(): Ns {
+    return this.#cpu.numbers[this.#cpu.base + Slot.ToldAt];
+  }
+
+  set #toldAt(value: Ns) {
+    this.#cpu.numbers[this.#cpu.base + Slot.ToldAt] = value;
+  }
+
+  get #idle(): boolean {
+    return this.#cpu.numbers[this.#cpu.base + Slot.Idle] !== 0;
+  }
+
+  set #idle(value: boolean) {
+    this.#cpu.numbers[this.#cpu.base + Slot.Idle] = value ? 1 : 0;
+  }
+
+  get #offline(): boolean {
+    return this.#cpu.numbers[this.#cpu.base + Slot.Offline] !== 0;
+  }
+
+  set #offline(value: boolean) {
+    this.#cpu.numbers[this.#cpu.base + Slot.Offline] = value ? 1 : 0;
   }
 
   /** It has nothing to run, or went offline: gives the pCPU back, and its tick stands still until it is wanted again. */

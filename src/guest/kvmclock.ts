@@ -13,6 +13,7 @@ import { pvclockScaleDelta } from "../shared/tsc.js";
 import { U64 } from "../shared/u64.js";
 import type { Ns } from "../shared/units.js";
 import { clearGuestStopped, versionUnchanged } from "../shared/version-protocol.js";
+import { CpuState, Slot } from "./cpu-state.js";
 import type { LastValue } from "./last-value.js";
 import { MAX_READ_RETRIES, type PageLocation, type PageReader } from "./page-reader.js";
 import type { TscRegister } from "./tsc-register.js";
@@ -43,15 +44,38 @@ export class Kvmclock {
   readonly #lastValue: LastValue;
   readonly #cycles = CYCLES;
   readonly #ns = NANOSECONDS;
-  #lastNs: Ns = 0;
-  /** The last reading before the monotonic guard, for whoever checks the guard. */
-  rawNs: Ns = 0;
-  #guestStopped = false;
+  readonly #cpu: CpuState;
 
-  constructor(reader: PageReader, tsc: TscRegister, lastValue: LastValue) {
+  constructor(reader: PageReader, tsc: TscRegister, lastValue: LastValue, cpu = new CpuState()) {
     this.#reader = reader;
     this.#tsc = tsc;
     this.#lastValue = lastValue;
+    this.#cpu = cpu;
+  }
+
+  /** The last reading before the monotonic guard, for whoever checks the guard. */
+  get rawNs(): Ns {
+    return this.#cpu.numbers[this.#cpu.base + Slot.ClockRaw];
+  }
+
+  set rawNs(value: Ns) {
+    this.#cpu.numbers[this.#cpu.base + Slot.ClockRaw] = value;
+  }
+
+  get #lastNs(): Ns {
+    return this.#cpu.numbers[this.#cpu.base + Slot.ClockLast];
+  }
+
+  set #lastNs(value: Ns) {
+    this.#cpu.numbers[this.#cpu.base + Slot.ClockLast] = value;
+  }
+
+  get #guestStopped(): boolean {
+    return this.#cpu.numbers[this.#cpu.base + Slot.GuestStopped] !== 0;
+  }
+
+  set #guestStopped(value: boolean) {
+    this.#cpu.numbers[this.#cpu.base + Slot.GuestStopped] = value ? 1 : 0;
   }
 
   /**

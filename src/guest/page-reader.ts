@@ -1,6 +1,7 @@
 import type { AuditRing } from "../shared/audit-ring.js";
 import { PAGE_WORDS, PAGE_WORDS_NS } from "../shared/pvclock-page.js";
 import { GAVE_UP, readPage } from "../shared/version-protocol.js";
+import { CpuState, Slot } from "./cpu-state.js";
 
 /**
  * Some 60 us of an odd version. A writer takes about 0.1 us, some 20 us before its code is compiled; beyond that it was
@@ -22,28 +23,92 @@ export interface PageLocation {
 const WORDS = new Int32Array(PAGE_WORDS);
 const WORDS_NS = new Int32Array(PAGE_WORDS_NS);
 
-/** Reads pages under the version protocol, and counts what it met. One per vCPU, which owns it alone. */
+/** Reads pages under the version protocol, and counts for each vCPU what it met. */
 export class PageReader {
   /** The words of this thread's last consistent read: to be used before anybody in it reads again. */
   readonly words: Int32Array;
   readonly ram: Int32Array;
   readonly #wordCount: number;
-  #untilAudit = AUDIT_INTERVAL;
-
-  consistent = 0;
-  overlapped = 0;
-  retries = 0;
-  maxRetries = 0;
-  gaveUp = 0;
-  audited = 0;
-  auditedOverlapped = 0;
-  torn = 0;
+  readonly #cpu: CpuState;
 
   /** @param wordCount PAGE_WORDS or PAGE_WORDS_NS, as the host offers */
-  constructor(ram: Int32Array, wordCount: number) {
+  constructor(ram: Int32Array, wordCount: number, cpu = new CpuState()) {
     this.ram = ram;
     this.#wordCount = wordCount;
     this.words = wordCount === PAGE_WORDS ? WORDS : WORDS_NS;
+    this.#cpu = cpu;
+  }
+
+  get consistent(): number {
+    return this.#cpu.numbers[this.#cpu.base + Slot.ReadsConsistent];
+  }
+
+  set consistent(value: number) {
+    this.#cpu.numbers[this.#cpu.base + Slot.ReadsConsistent] = value;
+  }
+
+  get overlapped(): number {
+    return this.#cpu.numbers[this.#cpu.base + Slot.ReadsOverlapped];
+  }
+
+  set overlapped(value: number) {
+    this.#cpu.numbers[this.#cpu.base + Slot.ReadsOverlapped] = value;
+  }
+
+  get retries(): number {
+    return this.#cpu.numbers[this.#cpu.base + Slot.ReadRetries];
+  }
+
+  set retries(value: number) {
+    this.#cpu.numbers[this.#cpu.base + Slot.ReadRetries] = value;
+  }
+
+  get maxRetries(): number {
+    return this.#cpu.numbers[this.#cpu.base + Slot.ReadMaxRetries];
+  }
+
+  set maxRetries(value: number) {
+    this.#cpu.numbers[this.#cpu.base + Slot.ReadMaxRetries] = value;
+  }
+
+  get gaveUp(): number {
+    return this.#cpu.numbers[this.#cpu.base + Slot.ReadsGaveUp];
+  }
+
+  set gaveUp(value: number) {
+    this.#cpu.numbers[this.#cpu.base + Slot.ReadsGaveUp] = value;
+  }
+
+  get audited(): number {
+    return this.#cpu.numbers[this.#cpu.base + Slot.ReadsAudited];
+  }
+
+  set audited(value: number) {
+    this.#cpu.numbers[this.#cpu.base + Slot.ReadsAudited] = value;
+  }
+
+  get auditedOverlapped(): number {
+    return this.#cpu.numbers[this.#cpu.base + Slot.ReadsAuditedOverlapped];
+  }
+
+  set auditedOverlapped(value: number) {
+    this.#cpu.numbers[this.#cpu.base + Slot.ReadsAuditedOverlapped] = value;
+  }
+
+  get torn(): number {
+    return this.#cpu.numbers[this.#cpu.base + Slot.ReadsTorn];
+  }
+
+  set torn(value: number) {
+    this.#cpu.numbers[this.#cpu.base + Slot.ReadsTorn] = value;
+  }
+
+  get #sinceAudit(): number {
+    return this.#cpu.numbers[this.#cpu.base + Slot.ReadsSinceAudit];
+  }
+
+  set #sinceAudit(value: number) {
+    this.#cpu.numbers[this.#cpu.base + Slot.ReadsSinceAudit] = value;
   }
 
   /** @returns whether `words` now holds one consistent update of the page; false: it gave up and they are 0 */
@@ -56,8 +121,9 @@ export class PageReader {
     }
     this.consistent++;
     if (retries > 0) this.#countRetries(retries);
-    this.#untilAudit--;
-    if (retries > 0 || this.#untilAudit === 0) this.#audit(page.audit, retries > 0);
+    const sinceAudit = this.#sinceAudit + 1;
+    this.#sinceAudit = sinceAudit;
+    if (retries > 0 || sinceAudit === AUDIT_INTERVAL) this.#audit(page.audit, retries > 0);
     return true;
   }
 
@@ -68,7 +134,7 @@ export class PageReader {
   }
 
   #audit(audit: AuditRing | null, overlapped: boolean): void {
-    this.#untilAudit = AUDIT_INTERVAL;
+    this.#sinceAudit = 0;
     if (audit === null) return;
     const verdict = audit.check(this.words[0], this.words, this.#wordCount);
     if (verdict === "unaudited") return;

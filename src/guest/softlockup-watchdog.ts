@@ -1,7 +1,12 @@
 import { remainderOf } from "../shared/division.js";
 import type { Ns } from "../shared/units.js";
+import { CpuState, Slot } from "./cpu-state.js";
 
 export type WatchdogMode = "steal-aware" | "plain";
+
+/** What is known of the stall that goes on. */
+const Stall = { None: 0, Suppressed: 1, Reported: 2 } as const;
+type Stall = (typeof Stall)[keyof typeof Stall];
 
 /**
  * The soft lockup detector of one CPU: softlockup_tick of kernel/softlockup.c (2010), kernel/watchdog.c today. A
@@ -16,20 +21,63 @@ export class SoftlockupWatchdog {
   readonly #stealAware: boolean;
   readonly #thresholdNs: Ns;
   readonly #periodNs: Ns;
-  #touchedAt: Ns = 0;
-  #stolenAtTouchNs: Ns = 0;
-  #stall: "none" | "suppressed" | "reported" = "none";
+  readonly #cpu: CpuState;
 
-  /** When the watchdog task is woken next, by the timer's clock; Infinity until started. */
-  nextSample: Ns = Number.POSITIVE_INFINITY;
-  reported = 0;
-  /** Stalls that `plain` would have reported and that time stolen explains. */
-  suppressed = 0;
-
-  constructor(mode: WatchdogMode, thresholdNs: Ns, periodNs: Ns) {
+  constructor(mode: WatchdogMode, thresholdNs: Ns, periodNs: Ns, cpu = new CpuState()) {
     this.#stealAware = mode === "steal-aware";
     this.#thresholdNs = thresholdNs;
     this.#periodNs = periodNs;
+    this.#cpu = cpu;
+  }
+
+  /** When the watchdog task is woken next, by the timer's clock; Infinity until started. */
+  get nextSample(): Ns {
+    return this.#cpu.numbers[this.#cpu.base + Slot.NextSample];
+  }
+
+  set nextSample(value: Ns) {
+    this.#cpu.numbers[this.#cpu.base + Slot.NextSample] = value;
+  }
+
+  get reported(): number {
+    return this.#cpu.numbers[this.#cpu.base + Slot.LockupsReported];
+  }
+
+  set reported(value: number) {
+    this.#cpu.numbers[this.#cpu.base + Slot.LockupsReported] = value;
+  }
+
+  /** Stalls that `plain` would have reported and that time stolen explains. */
+  get suppressed(): number {
+    return this.#cpu.numbers[this.#cpu.base + Slot.LockupsSuppressed];
+  }
+
+  set suppressed(value: number) {
+    this.#cpu.numbers[this.#cpu.base + Slot.LockupsSuppressed] = value;
+  }
+
+  get #touchedAt(): Ns {
+    return this.#cpu.numbers[this.#cpu.base + Slot.TouchedAt];
+  }
+
+  set #touchedAt(value: Ns) {
+    this.#cpu.numbers[this.#cpu.base + Slot.TouchedAt] = value;
+  }
+
+  get #stolenAtTouchNs(): Ns {
+    return this.#cpu.numbers[this.#cpu.base + Slot.StolenAtTouch];
+  }
+
+  set #stolenAtTouchNs(value: Ns) {
+    this.#cpu.numbers[this.#cpu.base + Slot.StolenAtTouch] = value;
+  }
+
+  get #stall(): Stall {
+    return this.#cpu.numbers[this.#cpu.base + Slot.Stall] as Stall;
+  }
+
+  set #stall(value: Stall) {
+    this.#cpu.numbers[this.#cpu.base + Slot.Stall] = value;
   }
 
   /** @param timerNow by the clock of nextSample @param now by the guest's clock, as in touch and check */
@@ -55,22 +103,22 @@ export class SoftlockupWatchdog {
   touch(now: Ns, stolenNs: Ns): void {
     this.#touchedAt = now;
     this.#stolenAtTouchNs = stolenNs;
-    this.#stall = "none";
+    this.#stall = Stall.None;
   }
 
   /** In every tick, after the tick's own steal was taken. Each stall is counted once. */
   check(now: Ns, stolenNs: Ns): void {
-    if (this.#stall === "reported") return;
+    if (this.#stall === Stall.Reported) return;
     const untouchedNs = now - this.#touchedAt;
     if (untouchedNs <= this.#thresholdNs) return;
     const stolenSinceNs = this.#stealAware ? stolenNs - this.#stolenAtTouchNs : 0;
     if (untouchedNs - stolenSinceNs > this.#thresholdNs) {
       // Steal had only put it off.
-      if (this.#stall === "suppressed") this.suppressed--;
-      this.#stall = "reported";
+      if (this.#stall === Stall.Suppressed) this.suppressed--;
+      this.#stall = Stall.Reported;
       this.reported++;
-    } else if (this.#stall === "none") {
-      this.#stall = "suppressed";
+    } else if (this.#stall === Stall.None) {
+      this.#stall = Stall.Suppressed;
       this.suppressed++;
     }
   }

@@ -9,16 +9,9 @@ import {
 } from "../shared/pvclock-page.js";
 import { U64 } from "../shared/u64.js";
 import { NS_PER_MS, type Ns } from "../shared/units.js";
+import { CpuState, Slot } from "./cpu-state.js";
 import type { PageLocation, PageReader } from "./page-reader.js";
-
-/** What was taken without a break, from the version of the baseline to that of the last read that carried the flag. */
-export interface StealStretch {
-  /** Index of the page's version word. */
-  readonly base: number;
-  readonly firstVersion: number;
-  readonly lastVersion: number;
-  readonly takenNs: Ns;
-}
+import type { StealStretch } from "./steal-stretch.js";
 
 /** Scratch of this thread. */
 const VALUE = new U64();
@@ -33,55 +26,119 @@ const LAST = new U64();
  */
 export class StealClock {
   readonly #reader: PageReader;
+  readonly #page: PageLocation;
   readonly #nanoseconds: boolean;
   readonly #value = VALUE;
-  /** The last value read: two halves. */
-  #lastHigh = 0;
-  #lastLow = 0;
-  #page: PageLocation | null = null;
-
-  /** The last read carried the steal flag. */
-  active = false;
-  /** All that takeNs ever handed out. */
-  takenNs: Ns = 0;
-  /** Those that a new baseline ended; null while there are none. */
-  #endedStretches: StealStretch[] | null = null;
-  /** Of the stretch that goes on; no version while nothing was read. */
-  #base = 0;
-  #firstVersion = 0;
-  #lastVersion = 0;
-  #takenBeforeNs: Ns = 0;
+  readonly #cpu: CpuState;
 
   /** @param nanoseconds whether to use the 64-bit extension instead of the RFC's 32-bit ms */
-  constructor(reader: PageReader, nanoseconds: boolean) {
+  constructor(reader: PageReader, page: PageLocation, nanoseconds: boolean, cpu = new CpuState()) {
     this.#reader = reader;
+    this.#page = page;
     this.#nanoseconds = nanoseconds;
+    this.#cpu = cpu;
+  }
+
+  /** The last read carried the steal flag. */
+  get active(): boolean {
+    return this.#cpu.numbers[this.#cpu.base + Slot.StealActive] !== 0;
+  }
+
+  set active(value: boolean) {
+    this.#cpu.numbers[this.#cpu.base + Slot.StealActive] = value ? 1 : 0;
+  }
+
+  /** All that takeNs ever handed out. */
+  get takenNs(): Ns {
+    return this.#cpu.numbers[this.#cpu.base + Slot.StealTaken];
+  }
+
+  set takenNs(value: Ns) {
+    this.#cpu.numbers[this.#cpu.base + Slot.StealTaken] = value;
+  }
+
+  get #enabled(): boolean {
+    return this.#cpu.numbers[this.#cpu.base + Slot.StealEnabled] !== 0;
+  }
+
+  set #enabled(value: boolean) {
+    this.#cpu.numbers[this.#cpu.base + Slot.StealEnabled] = value ? 1 : 0;
+  }
+
+  /** The last value read: two halves. */
+  get #lastHigh(): number {
+    return this.#cpu.numbers[this.#cpu.base + Slot.StealHigh];
+  }
+
+  set #lastHigh(value: number) {
+    this.#cpu.numbers[this.#cpu.base + Slot.StealHigh] = value;
+  }
+
+  get #lastLow(): number {
+    return this.#cpu.numbers[this.#cpu.base + Slot.StealLow];
+  }
+
+  set #lastLow(value: number) {
+    this.#cpu.numbers[this.#cpu.base + Slot.StealLow] = value;
+  }
+
+  /** Of the stretch that goes on; no version while nothing was read. */
+  get #stretchBase(): number {
+    return this.#cpu.numbers[this.#cpu.base + Slot.StretchBase];
+  }
+
+  set #stretchBase(value: number) {
+    this.#cpu.numbers[this.#cpu.base + Slot.StretchBase] = value;
+  }
+
+  get #firstVersion(): number {
+    return this.#cpu.numbers[this.#cpu.base + Slot.StretchFirstVersion];
+  }
+
+  set #firstVersion(value: number) {
+    this.#cpu.numbers[this.#cpu.base + Slot.StretchFirstVersion] = value;
+  }
+
+  get #lastVersion(): number {
+    return this.#cpu.numbers[this.#cpu.base + Slot.StealVersion];
+  }
+
+  set #lastVersion(value: number) {
+    this.#cpu.numbers[this.#cpu.base + Slot.StealVersion] = value;
+  }
+
+  get #takenBeforeNs(): Ns {
+    return this.#cpu.numbers[this.#cpu.base + Slot.StretchTakenBefore];
+  }
+
+  set #takenBeforeNs(value: Ns) {
+    this.#cpu.numbers[this.#cpu.base + Slot.StretchTakenBefore] = value;
   }
 
   /** One for each baseline: what was stolen between two of them is nobody's. For whoever keeps a log of the page. */
   get stretches(): readonly StealStretch[] {
-    const ended = this.#endedStretches ?? [];
+    const ended = this.#cpu.endedStretches.get(this.#cpu.cpu) ?? [];
     if (this.#lastVersion === 0) return ended;
     const takenNs = this.takenNs - this.#takenBeforeNs;
-    return [...ended, { base: this.#base, firstVersion: this.#firstVersion, lastVersion: this.#lastVersion, takenNs }];
+    return [...ended, { base: this.#stretchBase, firstVersion: this.#firstVersion, lastVersion: this.#lastVersion, takenNs }];
   }
 
   /** Starts from what the page holds now. */
-  enable(page: PageLocation): void {
-    this.#page = page;
+  enable(): void {
+    this.#enabled = true;
     this.active = false;
     this.takeNs();
   }
 
   /** Stops: before the CPU goes offline, and when the guest has no page. */
   disable(): void {
-    this.#page = null;
+    this.#enabled = false;
     this.active = false;
   }
 
   /** New time out of guest since the last call; 0 while disabled, without the flag, or when the read gave up. */
   takeNs(): Ns {
-    if (this.#page === null || !this.#reader.read(this.#page)) return 0;
+    if (!this.#enabled || !this.#reader.read(this.#page)) return 0;
     const words = this.#reader.words;
     const flag = this.#nanoseconds ? FLAG_STEAL_NS : FLAG_STEAL_MS;
     if ((flagsOf(words[SHIFT_AND_FLAGS_WORD]) & flag) === 0) {
@@ -90,11 +147,11 @@ export class StealClock {
     }
     if (this.#nanoseconds) this.#value.set(words[STEAL_NS_WORD + 1], words[STEAL_NS_WORD]);
     else this.#value.set(0, words[STEAL_MS_WORD]);
-    return this.#advance(this.#page, words[VERSION_WORD]);
+    return this.#advance(words[VERSION_WORD]);
   }
 
-  #advance(page: PageLocation, version: number): Ns {
-    const takenNs = this.active ? this.#differenceNs() : this.#baseline(page, version);
+  #advance(version: number): Ns {
+    const takenNs = this.active ? this.#differenceNs() : this.#baseline(version);
     this.#lastHigh = this.#value.high;
     this.#lastLow = this.#value.low;
     this.#lastVersion = version;
@@ -102,9 +159,9 @@ export class StealClock {
     return takenNs;
   }
 
-  #baseline({ base }: PageLocation, version: number): Ns {
-    if (this.#lastVersion !== 0) this.#endedStretches = [...this.stretches];
-    this.#base = base;
+  #baseline(version: number): Ns {
+    if (this.#lastVersion !== 0) this.#cpu.endedStretches.set(this.#cpu.cpu, this.stretches);
+    this.#stretchBase = this.#page.base;
     this.#firstVersion = version;
     this.#takenBeforeNs = this.takenNs;
     this.active = true;

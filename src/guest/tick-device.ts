@@ -1,5 +1,6 @@
 import { wholeQuotient } from "../shared/division.js";
 import type { Ns } from "../shared/units.js";
+import { CpuState, Slot } from "./cpu-state.js";
 
 /**
  * A CPU's periodic tick: a grid of deadlines, tickNsec apart, with a phase of its own. A deadline that passes while the
@@ -7,13 +8,28 @@ import type { Ns } from "../shared/units.js";
  */
 export class TickDevice {
   readonly tickNsec: Ns;
-  /** The next deadline; Infinity until started. */
-  nextTick: Ns = Number.POSITIVE_INFINITY;
+  readonly #cpu: CpuState;
 
-  #stoppedAt: Ns = 0;
-
-  constructor(tickNsec: Ns) {
+  constructor(tickNsec: Ns, cpu = new CpuState()) {
     this.tickNsec = tickNsec;
+    this.#cpu = cpu;
+  }
+
+  /** The next deadline; Infinity until started. */
+  get nextTick(): Ns {
+    return this.#cpu.numbers[this.#cpu.base + Slot.NextTick];
+  }
+
+  set nextTick(value: Ns) {
+    this.#cpu.numbers[this.#cpu.base + Slot.NextTick] = value;
+  }
+
+  get #stoppedAt(): Ns {
+    return this.#cpu.numbers[this.#cpu.base + Slot.TickStoppedAt];
+  }
+
+  set #stoppedAt(value: Ns) {
+    this.#cpu.numbers[this.#cpu.base + Slot.TickStoppedAt] = value;
   }
 
   /** Starts the grid: its first deadline is the first of start + phase + n ticks that is after start. */

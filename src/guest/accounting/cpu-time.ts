@@ -1,17 +1,73 @@
 import type { Ns } from "../../shared/units.js";
+import { CpuState, Slot } from "../cpu-state.js";
 
 /** What the tick interrupted. */
 export const CpuMode = { User: 0, System: 1, Idle: 2 } as const;
 export type CpuMode = (typeof CpuMode)[keyof typeof CpuMode];
 
+/** What a CpuTime holds, at one moment. */
+export interface CpuTimeFigures {
+  readonly userNs: Ns;
+  readonly systemNs: Ns;
+  readonly idleNs: Ns;
+  readonly stealNs: Ns;
+  readonly stealDroppedIdleNs: Ns;
+}
+
 /** One CPU's line of /proc/stat, in ns: kernel_cpustat (include/linux/kernel_stat.h), with what the RFC drops beside it. */
 export class CpuTime {
-  userNs: Ns = 0;
-  systemNs: Ns = 0;
-  idleNs: Ns = 0;
-  stealNs: Ns = 0;
+  readonly #cpu: CpuState;
+
+  constructor(cpu = new CpuState()) {
+    this.#cpu = cpu;
+  }
+
+  get userNs(): Ns {
+    return this.#cpu.numbers[this.#cpu.base + Slot.User];
+  }
+
+  set userNs(value: Ns) {
+    this.#cpu.numbers[this.#cpu.base + Slot.User] = value;
+  }
+
+  get systemNs(): Ns {
+    return this.#cpu.numbers[this.#cpu.base + Slot.System];
+  }
+
+  set systemNs(value: Ns) {
+    this.#cpu.numbers[this.#cpu.base + Slot.System] = value;
+  }
+
+  get idleNs(): Ns {
+    return this.#cpu.numbers[this.#cpu.base + Slot.IdleTime];
+  }
+
+  set idleNs(value: Ns) {
+    this.#cpu.numbers[this.#cpu.base + Slot.IdleTime] = value;
+  }
+
+  get stealNs(): Ns {
+    return this.#cpu.numbers[this.#cpu.base + Slot.Steal];
+  }
+
+  set stealNs(value: Ns) {
+    this.#cpu.numbers[this.#cpu.base + Slot.Steal] = value;
+  }
+
   /** Time out of guest that was taken from the page and not accounted, because the CPU was idle. */
-  stealDroppedIdleNs: Ns = 0;
+  get stealDroppedIdleNs(): Ns {
+    return this.#cpu.numbers[this.#cpu.base + Slot.StealDroppedIdle];
+  }
+
+  set stealDroppedIdleNs(value: Ns) {
+    this.#cpu.numbers[this.#cpu.base + Slot.StealDroppedIdle] = value;
+  }
+
+  /** A copy, for a report. */
+  figures(): CpuTimeFigures {
+    const { userNs, systemNs, idleNs, stealNs, stealDroppedIdleNs } = this;
+    return { userNs, systemNs, idleNs, stealNs, stealDroppedIdleNs };
+  }
 
   account(mode: CpuMode, ns: Ns): void {
     switch (mode) {

@@ -2,6 +2,7 @@ import { remainderOf } from "../../shared/division.js";
 import { burstNs, type Jitter } from "../../shared/jitter.js";
 import { NS_PER_US, type Ns } from "../../shared/units.js";
 import { CpuMode } from "../accounting/cpu-time.js";
+import { CpuState, Slot } from "../cpu-state.js";
 import type { Task } from "./task.js";
 
 /**
@@ -13,19 +14,38 @@ const SYSTEM_BURST_NS = 910 * NS_PER_US;
 
 /** Always wants the CPU, in user mode and system mode by turns, about two to one: `mixed`. */
 export class MixedTask implements Task {
-  mode: CpuMode = CpuMode.User;
-  remainingNs: Ns;
   readonly #jitter: Jitter | null;
   readonly halted = false;
   readonly wakeAt = Number.POSITIVE_INFINITY;
   readonly preemptible = true;
 
-  constructor(jitter: Jitter | null) {
+  readonly #cpu: CpuState;
+
+  constructor(jitter: Jitter | null, cpu = new CpuState()) {
     this.#jitter = jitter;
-    this.remainingNs = burstNs(USER_BURST_NS, jitter);
+    this.#cpu = cpu;
   }
 
-  start(): void {}
+  get mode(): CpuMode {
+    return this.#cpu.numbers[this.#cpu.base + Slot.TaskMode] as CpuMode;
+  }
+
+  set mode(value: CpuMode) {
+    this.#cpu.numbers[this.#cpu.base + Slot.TaskMode] = value;
+  }
+
+  get remainingNs(): Ns {
+    return this.#cpu.numbers[this.#cpu.base + Slot.TaskRemaining];
+  }
+
+  set remainingNs(value: Ns) {
+    this.#cpu.numbers[this.#cpu.base + Slot.TaskRemaining] = value;
+  }
+
+  start(): void {
+    this.mode = CpuMode.User;
+    this.remainingNs = burstNs(USER_BURST_NS, this.#jitter);
+  }
 
   ran(ns: Ns): void {
     this.remainingNs -= remainderOf(ns, USER_BURST_NS + SYSTEM_BURST_NS);

@@ -1,0 +1,39 @@
+import type { AuditRing } from "../shared/audit-ring.js";
+import { type CpuState, NO_PAGE, Slot } from "./cpu-state.js";
+import type { PageLocation } from "./page-reader.js";
+
+/** The selected CPU's own page. */
+export class OwnPage implements PageLocation {
+  readonly #audits: { auditOf(cpu: number): AuditRing | null };
+  readonly #cpu: CpuState;
+  #auditedCpu = -1;
+  #audit: AuditRing | null = null;
+
+  /** @param audits where the updates of a CPU's page can be audited */
+  constructor(audits: { auditOf(cpu: number): AuditRing | null }, cpu: CpuState) {
+    this.#audits = audits;
+    this.#cpu = cpu;
+  }
+
+  get registered(): boolean {
+    return this.base !== NO_PAGE;
+  }
+
+  /** Index of the version word in guest RAM; NO_PAGE while none is registered. */
+  get base(): number {
+    return this.#cpu.numbers[this.#cpu.base + Slot.PageBase];
+  }
+
+  set base(value: number) {
+    this.#cpu.numbers[this.#cpu.base + Slot.PageBase] = value;
+  }
+
+  get audit(): AuditRing | null {
+    // Looked up once: a look allocates.
+    if (this.#auditedCpu !== this.#cpu.cpu) {
+      this.#auditedCpu = this.#cpu.cpu;
+      this.#audit = this.#audits.auditOf(this.#cpu.cpu);
+    }
+    return this.#audit;
+  }
+}
