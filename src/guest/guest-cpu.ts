@@ -2,7 +2,7 @@ import { ExitReason } from "../shared/kvm-abi.js";
 import type { Ns } from "../shared/units.js";
 import { CpuMode, type CpuTime } from "./accounting/cpu-time.js";
 import type { TickAccounting } from "./accounting/tick-accounting.js";
-import { type CpuState, Slot } from "./cpu-state.js";
+import type { CpuState } from "./cpu-state.js";
 import type { GuestTime } from "./guest-time.js";
 import type { Hotplug } from "./hotplug.js";
 import type { SoftlockupWatchdog } from "./softlockup-watchdog.js";
@@ -56,66 +56,34 @@ export class GuestCpu {
 
   /** Tick deadlines accounted: taken one by one, or together on idle exit. */
   get ticks(): number {
-    return this.#cpu.numbers[this.#cpu.base + Slot.Ticks];
-  }
-
-  set ticks(value: number) {
-    this.#cpu.numbers[this.#cpu.base + Slot.Ticks] = value;
+    return this.#cpu.ticks;
   }
 
   /** Tick deadlines that passed out of guest and were merged into the one that was pending. */
   get lostTicks(): number {
-    return this.#cpu.numbers[this.#cpu.base + Slot.LostTicks];
-  }
-
-  set lostTicks(value: number) {
-    this.#cpu.numbers[this.#cpu.base + Slot.LostTicks] = value;
-  }
-
-  get #toldAt(): Ns {
-    return this.#cpu.numbers[this.#cpu.base + Slot.ToldAt];
-  }
-
-  set #toldAt(value: Ns) {
-    this.#cpu.numbers[this.#cpu.base + Slot.ToldAt] = value;
-  }
-
-  get #idle(): boolean {
-    return this.#cpu.numbers[this.#cpu.base + Slot.Idle] !== 0;
-  }
-
-  set #idle(value: boolean) {
-    this.#cpu.numbers[this.#cpu.base + Slot.Idle] = value ? 1 : 0;
-  }
-
-  get #offline(): boolean {
-    return this.#cpu.numbers[this.#cpu.base + Slot.Offline] !== 0;
-  }
-
-  set #offline(value: boolean) {
-    this.#cpu.numbers[this.#cpu.base + Slot.Offline] = value ? 1 : 0;
+    return this.#cpu.lostTicks;
   }
 
   /** It has nothing to run, or went offline: gives the pCPU back, and its tick stands still until it is wanted again. */
   get wantsOut(): boolean {
-    return this.#idle || this.#offline;
+    return this.#cpu.idle || this.#cpu.offline;
   }
 
   /** Why it leaves its pCPU, when it leaves now. */
   get exitReason(): ExitReason {
-    if (this.#offline) return ExitReason.Offline;
-    return this.#idle ? ExitReason.Halted : ExitReason.Kicked;
+    if (this.#cpu.offline) return ExitReason.Offline;
+    return this.#cpu.idle ? ExitReason.Halted : ExitReason.Kicked;
   }
 
   /** While it wants out: when its first timer goes off, or when it is to be online again. */
   get wakeAt(): Ns {
-    if (this.#offline) return this.#hotplug.onlineAt;
+    if (this.#cpu.offline) return this.#hotplug.onlineAt;
     return Math.min(this.#task.wakeAt, this.watchdog.nextSample, this.#hotplug.offlineAt);
   }
 
   /** While it runs: it must be told the time no later than this. */
   get nextDeadline(): Ns {
-    const taskChange = this.#toldAt + this.#task.remainingNs;
+    const taskChange = this.#cpu.toldAt + this.#task.remainingNs;
     return Math.min(this.#tick.nextTick, this.watchdog.nextSample, taskChange, this.#hotplug.offlineAt);
   }
 
@@ -124,7 +92,7 @@ export class GuestCpu {
    * and where leaving idle may book that time as something else, which would make the counter go back.
    */
   get idleInProgressFrom(): Ns {
-    return this.#idle && !this.#offline && this.#accounting.idleIsFinal ? this.#tick.nextTick : 0;
+    return this.#cpu.idle && !this.#cpu.offline && this.#accounting.idleIsFinal ? this.#tick.nextTick : 0;
   }
 
   /** The next tick, for a driver that measures what ticks cost. */
@@ -133,7 +101,7 @@ export class GuestCpu {
   }
 
   begin(startNs: Ns, tickPhaseNs: Ns): void {
-    this.#toldAt = startNs;
+    this.#cpu.toldAt = startNs;
     this.#tick.start(startNs, tickPhaseNs);
     this.watchdog.start(startNs, this.time.nowNs(startNs), this.time.stealClock.takenNs);
     this.#task.start(startNs);
@@ -141,28 +109,28 @@ export class GuestCpu {
   }
 
   enter(now: Ns): void {
-    this.#toldAt = now;
-    if (this.#offline) this.#comeOnline(now);
-    else if (this.#idle) this.#exitIdle(now);
+    this.#cpu.toldAt = now;
+    if (this.#cpu.offline) this.#comeOnline(now);
+    else if (this.#cpu.idle) this.#exitIdle(now);
     else this.#takeTick(this.#task.mode, this.#tick.takeDue(now), now);
     this.#runTimers(now);
-    this.#idle = this.#task.halted;
+    this.#cpu.idle = this.#task.halted;
     if (now >= this.#hotplug.offlineAt) this.#goOffline();
   }
 
   /** @param notRunNs how much of the span since the last told instant a real machine took away unseen */
   advance(now: Ns, notRunNs: Ns = 0): void {
-    const ranNs = now - this.#toldAt - notRunNs;
-    this.#toldAt = now;
+    const ranNs = now - this.#cpu.toldAt - notRunNs;
+    this.#cpu.toldAt = now;
     this.#takeTick(this.#task.mode, this.#tick.takeDue(now), now);
     this.#task.ran(ranNs, now);
     this.#runTimers(now);
-    this.#idle = this.#task.halted;
+    this.#cpu.idle = this.#task.halted;
     if (now >= this.#hotplug.offlineAt) this.#goOffline();
   }
 
   leave(now: Ns): void {
-    this.#toldAt = now;
+    this.#cpu.toldAt = now;
   }
 
   /**
@@ -170,13 +138,13 @@ export class GuestCpu {
    * out of guest would have found at its next entry are lost.
    */
   finish(now: Ns): void {
-    if (this.#offline) return;
+    if (this.#cpu.offline) return;
     const due = this.#tick.takeDue(now);
-    if (this.#idle) {
+    if (this.#cpu.idle) {
       this.#accounting.accountIdleExit(due);
-      this.ticks += due;
+      this.#cpu.ticks += due;
     } else {
-      this.lostTicks += due;
+      this.#cpu.lostTicks += due;
     }
   }
 
@@ -188,7 +156,7 @@ export class GuestCpu {
     const due = this.#tick.takeDue(now);
     const withoutTick = Math.max(0, due - 1);
     this.#accounting.accountIdleExit(withoutTick);
-    this.ticks += withoutTick;
+    this.#cpu.ticks += withoutTick;
     this.watchdog.touch(this.time.nowNs(now), this.time.stealClock.takenNs);
     if (due > 0) this.#takeTick(CpuMode.Idle, 1, now);
     this.#task.woken(now);
@@ -197,8 +165,8 @@ export class GuestCpu {
   /** Exactly one tick is delivered, however many fell due. */
   #takeTick(mode: CpuMode, due: number, now: Ns): void {
     if (due === 0) return;
-    this.ticks++;
-    this.lostTicks += due - 1;
+    this.#cpu.ticks++;
+    this.#cpu.lostTicks += due - 1;
     this.#accounting.accountProcessTick(mode);
     const clockNs = this.time.nowNs(now);
     // pvclock_touch_watchdogs: while the host held the whole guest, no task of it could run.
@@ -213,7 +181,7 @@ export class GuestCpu {
 
   /** cpu_down: the host must write this CPU's page no more, and nothing here falls due. */
   #goOffline(): void {
-    this.#offline = true;
+    this.#cpu.offline = true;
     this.time.unregister();
     this.#tick.stop();
     this.watchdog.stop();
@@ -221,7 +189,7 @@ export class GuestCpu {
 
   /** cpu_up: registers the page again, whose steal is a new baseline. Deadlines that passed meanwhile were nobody's. */
   #comeOnline(now: Ns): void {
-    this.#offline = false;
+    this.#cpu.offline = false;
     this.#hotplug.cameOnline();
     this.time.registerAgain();
     this.#tick.resume(now);

@@ -3,7 +3,7 @@ import { type Hypercalls, MSR_ENABLE_BIT, MSR_KVM_SYSTEM_TIME_NEW } from "../sha
 import { PAGE_WORDS, PAGE_WORDS_NS } from "../shared/pvclock-page.js";
 import { U64 } from "../shared/u64.js";
 import type { Ns } from "../shared/units.js";
-import { type CpuState, NO_PAGE, Slot } from "./cpu-state.js";
+import { type CpuState, NO_PAGE } from "./cpu-state.js";
 import type { KvmFeatures } from "./features.js";
 import { publishPvclockAddress, pvclockAddressOf } from "./kernel-data.js";
 import { Kvmclock } from "./kvmclock.js";
@@ -53,35 +53,7 @@ export class GuestTime {
 
   /** Reads of other CPUs' pages that were consistent. */
   get remoteReads(): number {
-    return this.#cpu.numbers[this.#cpu.base + Slot.RemoteReads];
-  }
-
-  set remoteReads(value: number) {
-    this.#cpu.numbers[this.#cpu.base + Slot.RemoteReads] = value;
-  }
-
-  get #gpa(): number {
-    return this.#cpu.numbers[this.#cpu.base + Slot.Gpa];
-  }
-
-  set #gpa(value: number) {
-    this.#cpu.numbers[this.#cpu.base + Slot.Gpa] = value;
-  }
-
-  get #accountSteal(): boolean {
-    return this.#cpu.numbers[this.#cpu.base + Slot.AccountSteal] !== 0;
-  }
-
-  set #accountSteal(value: boolean) {
-    this.#cpu.numbers[this.#cpu.base + Slot.AccountSteal] = value ? 1 : 0;
-  }
-
-  get #remoteSteps(): number {
-    return this.#cpu.numbers[this.#cpu.base + Slot.RemoteSteps];
-  }
-
-  set #remoteSteps(value: number) {
-    this.#cpu.numbers[this.#cpu.base + Slot.RemoteSteps] = value;
+    return this.#cpu.rare.remoteReads;
   }
 
   /**
@@ -89,27 +61,27 @@ export class GuestTime {
    * without steal, on the clock it has without a hypervisor's help.
    */
   register(gpa: number, accountSteal: boolean): void {
-    this.#gpa = gpa;
-    this.#accountSteal = accountSteal;
+    this.#cpu.rare.gpa = gpa;
+    this.#cpu.rare.accountSteal = accountSteal;
     if (!this.#features.clocksource) return;
     const value = new U64().setNumber(gpa);
     value.low |= MSR_ENABLE_BIT;
     if (!this.#hypercalls.writeMsr(MSR_KVM_SYSTEM_TIME_NEW, value)) return;
-    this.#page.base = gpa >>> 2;
+    this.#cpu.pageBase = gpa >>> 2;
     publishPvclockAddress(this.#machine.ram, this.#cpu.cpu, gpa);
     if (accountSteal && (this.#features.stealMs || this.#features.stealNs)) this.stealClock.enable();
   }
 
   /** The CPU is online again: kvm_cpu_online. */
   registerAgain(): void {
-    this.register(this.#gpa, this.#accountSteal);
+    this.register(this.#cpu.rare.gpa, this.#cpu.rare.accountSteal);
   }
 
   /** Before the CPU goes offline: the host must not write to memory that the guest may reuse. */
   unregister(): void {
     this.stealClock.disable();
     publishPvclockAddress(this.#machine.ram, this.#cpu.cpu, 0);
-    this.#page.base = NO_PAGE;
+    this.#cpu.pageBase = NO_PAGE;
     this.#hypercalls.writeMsr(MSR_KVM_SYSTEM_TIME_NEW, new U64());
   }
 
@@ -126,11 +98,12 @@ export class GuestTime {
   /** Reads the next other CPU's page, as a kernel does that updates a remote run queue's clock. */
   readRemote(): void {
     const { cpuCount, ram } = this.#machine;
-    this.#remoteSteps = (this.#remoteSteps + 1) % cpuCount;
-    if (this.#remoteSteps === 0) return;
-    const remote = (this.#cpu.cpu + this.#remoteSteps) % cpuCount;
+    const { cpu, rare } = this.#cpu;
+    rare.remoteSteps = (rare.remoteSteps + 1) % cpuCount;
+    if (rare.remoteSteps === 0) return;
+    const remote = (cpu + rare.remoteSteps) % cpuCount;
     const gpa = pvclockAddressOf(ram, remote);
-    if (gpa !== 0 && this.reader.read(this.#locationOf(remote, gpa))) this.remoteReads++;
+    if (gpa !== 0 && this.reader.read(this.#locationOf(remote, gpa))) rare.remoteReads++;
   }
 
   #locationOf(cpu: number, gpa: number): PageLocation {

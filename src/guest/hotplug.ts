@@ -1,5 +1,5 @@
 import type { Ns } from "../shared/units.js";
-import { CpuState, Slot } from "./cpu-state.js";
+import { CpuState } from "./cpu-state.js";
 
 /** A CPU is taken offline by its own kernel, and brought online again: by the kernel's clock, from the CPU's start. */
 export interface HotplugEvent {
@@ -20,52 +20,28 @@ export class Hotplug {
 
   /** When the CPU is to go offline next; Infinity for never. */
   get offlineAt(): Ns {
-    return this.#cpu.numbers[this.#cpu.base + Slot.OfflineAt];
-  }
-
-  set offlineAt(value: Ns) {
-    this.#cpu.numbers[this.#cpu.base + Slot.OfflineAt] = value;
+    return this.#cpu.offlineAt;
   }
 
   /** Of the event that is due or going on: when it is wanted online again. */
   get onlineAt(): Ns {
-    return this.#cpu.numbers[this.#cpu.base + Slot.OnlineAt];
-  }
-
-  set onlineAt(value: Ns) {
-    this.#cpu.numbers[this.#cpu.base + Slot.OnlineAt] = value;
-  }
-
-  get #startedAt(): Ns {
-    return this.#cpu.numbers[this.#cpu.base + Slot.HotplugStartedAt];
-  }
-
-  set #startedAt(value: Ns) {
-    this.#cpu.numbers[this.#cpu.base + Slot.HotplugStartedAt] = value;
-  }
-
-  get #next(): number {
-    return this.#cpu.numbers[this.#cpu.base + Slot.HotplugNext];
-  }
-
-  set #next(value: number) {
-    this.#cpu.numbers[this.#cpu.base + Slot.HotplugNext] = value;
+    return this.#cpu.rare.onlineAt;
   }
 
   start(now: Ns): void {
-    this.#startedAt = now;
+    this.#cpu.rare.hotplugStartedAt = now;
     this.#setNext();
   }
 
   /** The CPU is online again. */
   cameOnline(): void {
-    this.#next++;
+    this.#cpu.rare.hotplugNext++;
     this.#setNext();
   }
 
   #setNext(): void {
-    const event = this.#events.at(this.#next);
-    this.offlineAt = event === undefined ? Number.POSITIVE_INFINITY : this.#startedAt + event.atNs;
-    this.onlineAt = event === undefined ? Number.POSITIVE_INFINITY : this.offlineAt + event.forNs;
+    const event = this.#events.at(this.#cpu.rare.hotplugNext);
+    this.#cpu.offlineAt = event === undefined ? Number.POSITIVE_INFINITY : this.#cpu.rare.hotplugStartedAt + event.atNs;
+    this.#cpu.rare.onlineAt = event === undefined ? Number.POSITIVE_INFINITY : this.#cpu.offlineAt + event.forNs;
   }
 }

@@ -13,7 +13,7 @@ import { pvclockScaleDelta } from "../shared/tsc.js";
 import { U64 } from "../shared/u64.js";
 import type { Ns } from "../shared/units.js";
 import { clearGuestStopped, versionUnchanged } from "../shared/version-protocol.js";
-import { CpuState, Slot } from "./cpu-state.js";
+import { CpuState } from "./cpu-state.js";
 import type { LastValue } from "./last-value.js";
 import { MAX_READ_RETRIES, type PageLocation, type PageReader } from "./page-reader.js";
 import type { TscRegister } from "./tsc-register.js";
@@ -55,27 +55,7 @@ export class Kvmclock {
 
   /** The last reading before the monotonic guard, for whoever checks the guard. */
   get rawNs(): Ns {
-    return this.#cpu.numbers[this.#cpu.base + Slot.ClockRaw];
-  }
-
-  set rawNs(value: Ns) {
-    this.#cpu.numbers[this.#cpu.base + Slot.ClockRaw] = value;
-  }
-
-  get #lastNs(): Ns {
-    return this.#cpu.numbers[this.#cpu.base + Slot.ClockLast];
-  }
-
-  set #lastNs(value: Ns) {
-    this.#cpu.numbers[this.#cpu.base + Slot.ClockLast] = value;
-  }
-
-  get #guestStopped(): boolean {
-    return this.#cpu.numbers[this.#cpu.base + Slot.GuestStopped] !== 0;
-  }
-
-  set #guestStopped(value: boolean) {
-    this.#cpu.numbers[this.#cpu.base + Slot.GuestStopped] = value ? 1 : 0;
+    return this.#cpu.rawClockNs;
   }
 
   /**
@@ -84,20 +64,22 @@ export class Kvmclock {
    */
   readNs(page: PageLocation): Ns {
     const read = this.#readUnguarded(page);
-    if (!read) this.#ns.setNumber(this.#lastNs);
-    this.rawNs = this.#ns.toNumber();
+    if (!read) this.#ns.setNumber(this.#cpu.clockNs);
+    this.#cpu.rawClockNs = this.#ns.toNumber();
     const flags = read ? flagsOf(this.#reader.words[SHIFT_AND_FLAGS_WORD]) : 0;
-    if ((flags & FLAG_GUEST_STOPPED) !== 0 && clearGuestStopped(this.#reader.ram, page.base)) this.#guestStopped = true;
-    if ((flags & FLAG_TSC_STABLE) === 0 && !this.#lastValue.raise(this.#ns)) return this.#lastNs;
-    this.#lastNs = this.#ns.toNumber();
-    if (!read) this.rawNs = this.#lastNs;
-    return this.#lastNs;
+    const stopped = (flags & FLAG_GUEST_STOPPED) !== 0 && clearGuestStopped(this.#reader.ram, page.base);
+    if (stopped) this.#cpu.guestStopped = true;
+    if ((flags & FLAG_TSC_STABLE) === 0 && !this.#lastValue.raise(this.#ns)) return this.#cpu.clockNs;
+    const clockNs = this.#ns.toNumber();
+    this.#cpu.clockNs = clockNs;
+    if (!read) this.#cpu.rawClockNs = clockNs;
+    return clockNs;
   }
 
   /** Whether the host had stopped this guest, as a reading since the last call found: no CPU of it could run. */
   takeGuestStopped(): boolean {
-    const stopped = this.#guestStopped;
-    this.#guestStopped = false;
+    const stopped = this.#cpu.guestStopped;
+    this.#cpu.guestStopped = false;
     return stopped;
   }
 

@@ -1,5 +1,5 @@
 import type { AuditRing } from "../shared/audit-ring.js";
-import { type CpuState, NO_PAGE, Slot } from "./cpu-state.js";
+import { type CpuState, NO_PAGE } from "./cpu-state.js";
 import type { PageLocation } from "./page-reader.js";
 
 /** The selected CPU's own page. */
@@ -16,16 +16,12 @@ export class OwnPage implements PageLocation {
   }
 
   get registered(): boolean {
-    return this.base !== NO_PAGE;
+    return this.#cpu.pageBase !== NO_PAGE;
   }
 
   /** Index of the version word in guest RAM; NO_PAGE while none is registered. */
   get base(): number {
-    return this.#cpu.numbers[this.#cpu.base + Slot.PageBase];
-  }
-
-  set base(value: number) {
-    this.#cpu.numbers[this.#cpu.base + Slot.PageBase] = value;
+    return this.#cpu.pageBase;
   }
 
   get audit(): AuditRing | null {

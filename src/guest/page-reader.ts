@@ -1,7 +1,7 @@
 import type { AuditRing } from "../shared/audit-ring.js";
 import { PAGE_WORDS, PAGE_WORDS_NS } from "../shared/pvclock-page.js";
 import { GAVE_UP, readPage } from "../shared/version-protocol.js";
-import { CpuState, Slot } from "./cpu-state.js";
+import { CpuState } from "./cpu-state.js";
 
 /**
  * Some 60 us of an odd version. A writer takes about 0.1 us, some 20 us before its code is compiled; beyond that it was
@@ -40,106 +40,66 @@ export class PageReader {
   }
 
   get consistent(): number {
-    return this.#cpu.numbers[this.#cpu.base + Slot.ReadsConsistent];
-  }
-
-  set consistent(value: number) {
-    this.#cpu.numbers[this.#cpu.base + Slot.ReadsConsistent] = value;
+    return this.#cpu.consistentReads;
   }
 
   get overlapped(): number {
-    return this.#cpu.numbers[this.#cpu.base + Slot.ReadsOverlapped];
-  }
-
-  set overlapped(value: number) {
-    this.#cpu.numbers[this.#cpu.base + Slot.ReadsOverlapped] = value;
+    return this.#cpu.rare.overlappedReads;
   }
 
   get retries(): number {
-    return this.#cpu.numbers[this.#cpu.base + Slot.ReadRetries];
-  }
-
-  set retries(value: number) {
-    this.#cpu.numbers[this.#cpu.base + Slot.ReadRetries] = value;
+    return this.#cpu.rare.readRetries;
   }
 
   get maxRetries(): number {
-    return this.#cpu.numbers[this.#cpu.base + Slot.ReadMaxRetries];
-  }
-
-  set maxRetries(value: number) {
-    this.#cpu.numbers[this.#cpu.base + Slot.ReadMaxRetries] = value;
+    return this.#cpu.rare.maxReadRetries;
   }
 
   get gaveUp(): number {
-    return this.#cpu.numbers[this.#cpu.base + Slot.ReadsGaveUp];
-  }
-
-  set gaveUp(value: number) {
-    this.#cpu.numbers[this.#cpu.base + Slot.ReadsGaveUp] = value;
+    return this.#cpu.rare.readsGivenUp;
   }
 
   get audited(): number {
-    return this.#cpu.numbers[this.#cpu.base + Slot.ReadsAudited];
-  }
-
-  set audited(value: number) {
-    this.#cpu.numbers[this.#cpu.base + Slot.ReadsAudited] = value;
+    return this.#cpu.rare.auditedReads;
   }
 
   get auditedOverlapped(): number {
-    return this.#cpu.numbers[this.#cpu.base + Slot.ReadsAuditedOverlapped];
-  }
-
-  set auditedOverlapped(value: number) {
-    this.#cpu.numbers[this.#cpu.base + Slot.ReadsAuditedOverlapped] = value;
+    return this.#cpu.rare.auditedOverlappedReads;
   }
 
   get torn(): number {
-    return this.#cpu.numbers[this.#cpu.base + Slot.ReadsTorn];
-  }
-
-  set torn(value: number) {
-    this.#cpu.numbers[this.#cpu.base + Slot.ReadsTorn] = value;
-  }
-
-  get #sinceAudit(): number {
-    return this.#cpu.numbers[this.#cpu.base + Slot.ReadsSinceAudit];
-  }
-
-  set #sinceAudit(value: number) {
-    this.#cpu.numbers[this.#cpu.base + Slot.ReadsSinceAudit] = value;
+    return this.#cpu.rare.tornReads;
   }
 
   /** @returns whether `words` now holds one consistent update of the page; false: it gave up and they are 0 */
   read(page: PageLocation): boolean {
     const retries = readPage(this.ram, page.base, this.words, this.#wordCount, MAX_READ_RETRIES);
     if (retries === GAVE_UP) {
-      this.gaveUp++;
+      this.#cpu.rare.readsGivenUp++;
       this.#countRetries(MAX_READ_RETRIES);
       return false;
     }
-    this.consistent++;
+    this.#cpu.consistentReads++;
     if (retries > 0) this.#countRetries(retries);
-    const sinceAudit = this.#sinceAudit + 1;
-    this.#sinceAudit = sinceAudit;
+    const sinceAudit = this.#cpu.readsSinceAudit + 1;
+    this.#cpu.readsSinceAudit = sinceAudit;
     if (retries > 0 || sinceAudit === AUDIT_INTERVAL) this.#audit(page.audit, retries > 0);
     return true;
   }
 
   #countRetries(retries: number): void {
-    this.overlapped++;
-    this.retries += retries;
-    if (retries > this.maxRetries) this.maxRetries = retries;
+    this.#cpu.rare.overlappedReads++;
+    this.#cpu.rare.readRetries += retries;
+    if (retries > this.#cpu.rare.maxReadRetries) this.#cpu.rare.maxReadRetries = retries;
   }
 
   #audit(audit: AuditRing | null, overlapped: boolean): void {
-    this.#sinceAudit = 0;
+    this.#cpu.readsSinceAudit = 0;
     if (audit === null) return;
     const verdict = audit.check(this.words[0], this.words, this.#wordCount);
     if (verdict === "unaudited") return;
-    this.audited++;
-    if (overlapped) this.auditedOverlapped++;
-    if (verdict === "torn") this.torn++;
+    this.#cpu.rare.auditedReads++;
+    if (overlapped) this.#cpu.rare.auditedOverlappedReads++;
+    if (verdict === "torn") this.#cpu.rare.tornReads++;
   }
 }

@@ -1,6 +1,6 @@
 import { remainderOf } from "../shared/division.js";
 import type { Ns } from "../shared/units.js";
-import { CpuState, Slot } from "./cpu-state.js";
+import { CpuState } from "./cpu-state.js";
 
 export type WatchdogMode = "steal-aware" | "plain";
 
@@ -32,94 +32,58 @@ export class SoftlockupWatchdog {
 
   /** When the watchdog task is woken next, by the timer's clock; Infinity until started. */
   get nextSample(): Ns {
-    return this.#cpu.numbers[this.#cpu.base + Slot.NextSample];
-  }
-
-  set nextSample(value: Ns) {
-    this.#cpu.numbers[this.#cpu.base + Slot.NextSample] = value;
+    return this.#cpu.nextSample;
   }
 
   get reported(): number {
-    return this.#cpu.numbers[this.#cpu.base + Slot.LockupsReported];
-  }
-
-  set reported(value: number) {
-    this.#cpu.numbers[this.#cpu.base + Slot.LockupsReported] = value;
+    return this.#cpu.rare.lockupsReported;
   }
 
   /** Stalls that `plain` would have reported and that time stolen explains. */
   get suppressed(): number {
-    return this.#cpu.numbers[this.#cpu.base + Slot.LockupsSuppressed];
-  }
-
-  set suppressed(value: number) {
-    this.#cpu.numbers[this.#cpu.base + Slot.LockupsSuppressed] = value;
-  }
-
-  get #touchedAt(): Ns {
-    return this.#cpu.numbers[this.#cpu.base + Slot.TouchedAt];
-  }
-
-  set #touchedAt(value: Ns) {
-    this.#cpu.numbers[this.#cpu.base + Slot.TouchedAt] = value;
-  }
-
-  get #stolenAtTouchNs(): Ns {
-    return this.#cpu.numbers[this.#cpu.base + Slot.StolenAtTouch];
-  }
-
-  set #stolenAtTouchNs(value: Ns) {
-    this.#cpu.numbers[this.#cpu.base + Slot.StolenAtTouch] = value;
-  }
-
-  get #stall(): Stall {
-    return this.#cpu.numbers[this.#cpu.base + Slot.Stall] as Stall;
-  }
-
-  set #stall(value: Stall) {
-    this.#cpu.numbers[this.#cpu.base + Slot.Stall] = value;
+    return this.#cpu.rare.lockupsSuppressed;
   }
 
   /** @param timerNow by the clock of nextSample @param now by the guest's clock, as in touch and check */
   start(timerNow: Ns, now: Ns, stolenNs: Ns): void {
-    this.nextSample = timerNow + this.#periodNs;
+    this.#cpu.nextSample = timerNow + this.#periodNs;
     this.touch(now, stolenNs);
   }
 
   /** The CPU goes offline, and its watchdog task with it. */
   stop(): void {
-    this.nextSample = Number.POSITIVE_INFINITY;
+    this.#cpu.nextSample = Number.POSITIVE_INFINITY;
   }
 
   /** The sample timer went off. @returns whether it had */
   sampleDue(timerNow: Ns): boolean {
-    if (timerNow < this.nextSample) return false;
-    const lateNs = timerNow - this.nextSample;
-    this.nextSample += lateNs - remainderOf(lateNs, this.#periodNs) + this.#periodNs;
+    if (timerNow < this.#cpu.nextSample) return false;
+    const lateNs = timerNow - this.#cpu.nextSample;
+    this.#cpu.nextSample += lateNs - remainderOf(lateNs, this.#periodNs) + this.#periodNs;
     return true;
   }
 
   /** The watchdog task runs, or the CPU leaves tickless idle. @param stolenNs all steal seen so far */
   touch(now: Ns, stolenNs: Ns): void {
-    this.#touchedAt = now;
-    this.#stolenAtTouchNs = stolenNs;
-    this.#stall = Stall.None;
+    this.#cpu.touchedAt = now;
+    this.#cpu.stolenAtTouchNs = stolenNs;
+    this.#cpu.stall = Stall.None;
   }
 
   /** In every tick, after the tick's own steal was taken. Each stall is counted once. */
   check(now: Ns, stolenNs: Ns): void {
-    if (this.#stall === Stall.Reported) return;
-    const untouchedNs = now - this.#touchedAt;
+    if (this.#cpu.stall === Stall.Reported) return;
+    const untouchedNs = now - this.#cpu.touchedAt;
     if (untouchedNs <= this.#thresholdNs) return;
-    const stolenSinceNs = this.#stealAware ? stolenNs - this.#stolenAtTouchNs : 0;
+    const stolenSinceNs = this.#stealAware ? stolenNs - this.#cpu.stolenAtTouchNs : 0;
     if (untouchedNs - stolenSinceNs > this.#thresholdNs) {
       // Steal had only put it off.
-      if (this.#stall === Stall.Suppressed) this.suppressed--;
-      this.#stall = Stall.Reported;
-      this.reported++;
-    } else if (this.#stall === Stall.None) {
-      this.#stall = Stall.Suppressed;
-      this.suppressed++;
+      if (this.#cpu.stall === Stall.Suppressed) this.#cpu.rare.lockupsSuppressed--;
+      this.#cpu.stall = Stall.Reported;
+      this.#cpu.rare.lockupsReported++;
+    } else if (this.#cpu.stall === Stall.None) {
+      this.#cpu.stall = Stall.Suppressed;
+      this.#cpu.rare.lockupsSuppressed++;
     }
   }
 }

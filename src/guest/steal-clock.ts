@@ -9,7 +9,7 @@ import {
 } from "../shared/pvclock-page.js";
 import { U64 } from "../shared/u64.js";
 import { NS_PER_MS, type Ns } from "../shared/units.js";
-import { CpuState, Slot } from "./cpu-state.js";
+import { CpuState } from "./cpu-state.js";
 import type { PageLocation, PageReader } from "./page-reader.js";
 import type { StealStretch } from "./steal-stretch.js";
 
@@ -41,108 +41,43 @@ export class StealClock {
 
   /** The last read carried the steal flag. */
   get active(): boolean {
-    return this.#cpu.numbers[this.#cpu.base + Slot.StealActive] !== 0;
-  }
-
-  set active(value: boolean) {
-    this.#cpu.numbers[this.#cpu.base + Slot.StealActive] = value ? 1 : 0;
+    return this.#cpu.stealActive;
   }
 
   /** All that takeNs ever handed out. */
   get takenNs(): Ns {
-    return this.#cpu.numbers[this.#cpu.base + Slot.StealTaken];
-  }
-
-  set takenNs(value: Ns) {
-    this.#cpu.numbers[this.#cpu.base + Slot.StealTaken] = value;
-  }
-
-  get #enabled(): boolean {
-    return this.#cpu.numbers[this.#cpu.base + Slot.StealEnabled] !== 0;
-  }
-
-  set #enabled(value: boolean) {
-    this.#cpu.numbers[this.#cpu.base + Slot.StealEnabled] = value ? 1 : 0;
-  }
-
-  /** The last value read: two halves. */
-  get #lastHigh(): number {
-    return this.#cpu.numbers[this.#cpu.base + Slot.StealHigh];
-  }
-
-  set #lastHigh(value: number) {
-    this.#cpu.numbers[this.#cpu.base + Slot.StealHigh] = value;
-  }
-
-  get #lastLow(): number {
-    return this.#cpu.numbers[this.#cpu.base + Slot.StealLow];
-  }
-
-  set #lastLow(value: number) {
-    this.#cpu.numbers[this.#cpu.base + Slot.StealLow] = value;
-  }
-
-  /** Of the stretch that goes on; no version while nothing was read. */
-  get #stretchBase(): number {
-    return this.#cpu.numbers[this.#cpu.base + Slot.StretchBase];
-  }
-
-  set #stretchBase(value: number) {
-    this.#cpu.numbers[this.#cpu.base + Slot.StretchBase] = value;
-  }
-
-  get #firstVersion(): number {
-    return this.#cpu.numbers[this.#cpu.base + Slot.StretchFirstVersion];
-  }
-
-  set #firstVersion(value: number) {
-    this.#cpu.numbers[this.#cpu.base + Slot.StretchFirstVersion] = value;
-  }
-
-  get #lastVersion(): number {
-    return this.#cpu.numbers[this.#cpu.base + Slot.StealVersion];
-  }
-
-  set #lastVersion(value: number) {
-    this.#cpu.numbers[this.#cpu.base + Slot.StealVersion] = value;
-  }
-
-  get #takenBeforeNs(): Ns {
-    return this.#cpu.numbers[this.#cpu.base + Slot.StretchTakenBefore];
-  }
-
-  set #takenBeforeNs(value: Ns) {
-    this.#cpu.numbers[this.#cpu.base + Slot.StretchTakenBefore] = value;
+    return this.#cpu.stealTakenNs;
   }
 
   /** One for each baseline: what was stolen between two of them is nobody's. For whoever keeps a log of the page. */
   get stretches(): readonly StealStretch[] {
-    const ended = this.#cpu.endedStretches.get(this.#cpu.cpu) ?? [];
-    if (this.#lastVersion === 0) return ended;
-    const takenNs = this.takenNs - this.#takenBeforeNs;
-    return [...ended, { base: this.#stretchBase, firstVersion: this.#firstVersion, lastVersion: this.#lastVersion, takenNs }];
+    const { stealVersion, stealTakenNs } = this.#cpu;
+    const { endedStretches, stretchBase, stretchFirstVersion, takenBeforeStretchNs } = this.#cpu.rare;
+    if (stealVersion === 0) return endedStretches;
+    const stretch = { base: stretchBase, firstVersion: stretchFirstVersion, lastVersion: stealVersion };
+    return [...endedStretches, { ...stretch, takenNs: stealTakenNs - takenBeforeStretchNs }];
   }
 
   /** Starts from what the page holds now. */
   enable(): void {
-    this.#enabled = true;
-    this.active = false;
+    this.#cpu.stealEnabled = true;
+    this.#cpu.stealActive = false;
     this.takeNs();
   }
 
   /** Stops: before the CPU goes offline, and when the guest has no page. */
   disable(): void {
-    this.#enabled = false;
-    this.active = false;
+    this.#cpu.stealEnabled = false;
+    this.#cpu.stealActive = false;
   }
 
   /** New time out of guest since the last call; 0 while disabled, without the flag, or when the read gave up. */
   takeNs(): Ns {
-    if (!this.#enabled || !this.#reader.read(this.#page)) return 0;
+    if (!this.#cpu.stealEnabled || !this.#reader.read(this.#page)) return 0;
     const words = this.#reader.words;
     const flag = this.#nanoseconds ? FLAG_STEAL_NS : FLAG_STEAL_MS;
     if ((flagsOf(words[SHIFT_AND_FLAGS_WORD]) & flag) === 0) {
-      this.active = false;
+      this.#cpu.stealActive = false;
       return 0;
     }
     if (this.#nanoseconds) this.#value.set(words[STEAL_NS_WORD + 1], words[STEAL_NS_WORD]);
@@ -151,26 +86,29 @@ export class StealClock {
   }
 
   #advance(version: number): Ns {
-    const takenNs = this.active ? this.#differenceNs() : this.#baseline(version);
-    this.#lastHigh = this.#value.high;
-    this.#lastLow = this.#value.low;
-    this.#lastVersion = version;
-    this.takenNs += takenNs;
+    const cpu = this.#cpu;
+    const takenNs = cpu.stealActive ? this.#differenceNs() : this.#baseline(version);
+    cpu.stealHigh = this.#value.high;
+    cpu.stealLow = this.#value.low;
+    cpu.stealVersion = version;
+    cpu.stealTakenNs += takenNs;
     return takenNs;
   }
 
   #baseline(version: number): Ns {
-    if (this.#lastVersion !== 0) this.#cpu.endedStretches.set(this.#cpu.cpu, this.stretches);
-    this.#stretchBase = this.#page.base;
-    this.#firstVersion = version;
-    this.#takenBeforeNs = this.takenNs;
-    this.active = true;
+    const { rare, stealVersion, stealTakenNs } = this.#cpu;
+    if (stealVersion !== 0) rare.endedStretches = this.stretches;
+    rare.stretchBase = this.#page.base;
+    rare.stretchFirstVersion = version;
+    rare.takenBeforeStretchNs = stealTakenNs;
+    this.#cpu.stealActive = true;
     return 0;
   }
 
   /** Modulo the width of the field: right as long as less than 49.71 days were stolen between two reads. */
   #differenceNs(): Ns {
-    if (!this.#nanoseconds) return ((this.#value.low - this.#lastLow) >>> 0) * NS_PER_MS;
-    return LAST.set(this.#lastHigh, this.#lastLow).subtractFrom(this.#value).toNumber();
+    const { stealHigh, stealLow } = this.#cpu;
+    if (!this.#nanoseconds) return ((this.#value.low - stealLow) >>> 0) * NS_PER_MS;
+    return LAST.set(stealHigh, stealLow).subtractFrom(this.#value).toNumber();
   }
 }

@@ -1,6 +1,6 @@
 import { wholeQuotient } from "../shared/division.js";
 import type { Ns } from "../shared/units.js";
-import { CpuState, Slot } from "./cpu-state.js";
+import { CpuState } from "./cpu-state.js";
 
 /**
  * A CPU's periodic tick: a grid of deadlines, tickNsec apart, with a phase of its own. A deadline that passes while the
@@ -17,44 +17,32 @@ export class TickDevice {
 
   /** The next deadline; Infinity until started. */
   get nextTick(): Ns {
-    return this.#cpu.numbers[this.#cpu.base + Slot.NextTick];
-  }
-
-  set nextTick(value: Ns) {
-    this.#cpu.numbers[this.#cpu.base + Slot.NextTick] = value;
-  }
-
-  get #stoppedAt(): Ns {
-    return this.#cpu.numbers[this.#cpu.base + Slot.TickStoppedAt];
-  }
-
-  set #stoppedAt(value: Ns) {
-    this.#cpu.numbers[this.#cpu.base + Slot.TickStoppedAt] = value;
+    return this.#cpu.nextTick;
   }
 
   /** Starts the grid: its first deadline is the first of start + phase + n ticks that is after start. */
   start(startNs: Ns, phaseNs: Ns): void {
-    this.nextTick = startNs + (phaseNs > 0 ? phaseNs : this.tickNsec);
+    this.#cpu.nextTick = startNs + (phaseNs > 0 ? phaseNs : this.tickNsec);
   }
 
   /** The CPU goes offline: no deadline until it is resumed. */
   stop(): void {
-    this.#stoppedAt = this.nextTick;
-    this.nextTick = Number.POSITIVE_INFINITY;
+    this.#cpu.rare.tickStoppedAt = this.#cpu.nextTick;
+    this.#cpu.nextTick = Number.POSITIVE_INFINITY;
   }
 
   /** The CPU is online again: goes on with the first deadline of the old grid that has not passed. */
   resume(now: Ns): void {
-    this.nextTick = this.#stoppedAt;
+    this.#cpu.nextTick = this.#cpu.rare.tickStoppedAt;
     this.takeDue(now);
   }
 
   /** Deadlines that have passed by now; moves on to the first that has not. */
   takeDue(now: Ns): number {
-    if (now < this.nextTick) return 0;
-    const lateNs = now - this.nextTick;
+    if (now < this.#cpu.nextTick) return 0;
+    const lateNs = now - this.#cpu.nextTick;
     const further = lateNs < this.tickNsec ? 0 : wholeQuotient(lateNs, this.tickNsec);
-    this.nextTick += (further + 1) * this.tickNsec;
+    this.#cpu.nextTick += (further + 1) * this.tickNsec;
     return further + 1;
   }
 }

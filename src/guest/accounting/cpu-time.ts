@@ -1,5 +1,5 @@
 import type { Ns } from "../../shared/units.js";
-import { CpuState, Slot } from "../cpu-state.js";
+import { CpuState } from "../cpu-state.js";
 
 /** What the tick interrupted. */
 export const CpuMode = { User: 0, System: 1, Idle: 2 } as const;
@@ -23,44 +23,39 @@ export class CpuTime {
   }
 
   get userNs(): Ns {
-    return this.#cpu.numbers[this.#cpu.base + Slot.User];
+    return this.#cpu.userNs;
   }
-
   set userNs(value: Ns) {
-    this.#cpu.numbers[this.#cpu.base + Slot.User] = value;
+    this.#cpu.userNs = value;
   }
 
   get systemNs(): Ns {
-    return this.#cpu.numbers[this.#cpu.base + Slot.System];
+    return this.#cpu.systemNs;
   }
-
   set systemNs(value: Ns) {
-    this.#cpu.numbers[this.#cpu.base + Slot.System] = value;
+    this.#cpu.systemNs = value;
   }
 
   get idleNs(): Ns {
-    return this.#cpu.numbers[this.#cpu.base + Slot.IdleTime];
+    return this.#cpu.idleNs;
   }
-
   set idleNs(value: Ns) {
-    this.#cpu.numbers[this.#cpu.base + Slot.IdleTime] = value;
+    this.#cpu.idleNs = value;
   }
 
   get stealNs(): Ns {
-    return this.#cpu.numbers[this.#cpu.base + Slot.Steal];
+    return this.#cpu.stealNs;
   }
-
   set stealNs(value: Ns) {
-    this.#cpu.numbers[this.#cpu.base + Slot.Steal] = value;
+    this.#cpu.stealNs = value;
   }
 
   /** Time out of guest that was taken from the page and not accounted, because the CPU was idle. */
   get stealDroppedIdleNs(): Ns {
-    return this.#cpu.numbers[this.#cpu.base + Slot.StealDroppedIdle];
+    return this.#cpu.rare.stealDroppedIdleNs;
   }
-
   set stealDroppedIdleNs(value: Ns) {
-    this.#cpu.numbers[this.#cpu.base + Slot.StealDroppedIdle] = value;
+    this.#cpu.rare.stealDroppedIdleNs = value;
   }
 
   /** A copy, for a report. */

@@ -2,7 +2,7 @@ import { DutyRule } from "../../shared/duty-rule.js";
 import type { Jitter } from "../../shared/jitter.js";
 import type { Ns } from "../../shared/units.js";
 import { CpuMode } from "../accounting/cpu-time.js";
-import { CpuState, Slot } from "../cpu-state.js";
+import { CpuState } from "../cpu-state.js";
 import type { Task } from "./task.js";
 
 /** Part of the time in user mode, halted for the rest of each period: `duty:70%/10ms`. */
@@ -17,34 +17,30 @@ export class DutyTask extends DutyRule implements Task {
   }
 
   get halted(): boolean {
-    return this.#cpu.numbers[this.#cpu.base + Slot.TaskHalted] !== 0;
+    return this.#cpu.taskHalted;
   }
-
   set halted(value: boolean) {
-    this.#cpu.numbers[this.#cpu.base + Slot.TaskHalted] = value ? 1 : 0;
+    this.#cpu.taskHalted = value;
   }
 
   get wakeAt(): Ns {
-    return this.#cpu.numbers[this.#cpu.base + Slot.TaskWakeAt];
+    return this.#cpu.taskWakeAt;
   }
-
   set wakeAt(value: Ns) {
-    this.#cpu.numbers[this.#cpu.base + Slot.TaskWakeAt] = value;
+    this.#cpu.taskWakeAt = value;
   }
 
   get remainingNs(): Ns {
-    return this.#cpu.numbers[this.#cpu.base + Slot.TaskRemaining];
+    return this.#cpu.taskRemainingNs;
   }
-
   set remainingNs(value: Ns) {
-    this.#cpu.numbers[this.#cpu.base + Slot.TaskRemaining] = value;
+    this.#cpu.taskRemainingNs = value;
   }
 
   protected get startedAt(): Ns {
-    return this.#cpu.numbers[this.#cpu.base + Slot.TaskStartedAt];
+    return this.#cpu.taskStartedAt;
   }
-
   protected set startedAt(value: Ns) {
-    this.#cpu.numbers[this.#cpu.base + Slot.TaskStartedAt] = value;
+    this.#cpu.taskStartedAt = value;
   }
 }

@@ -2,7 +2,7 @@ import { remainderOf } from "../../shared/division.js";
 import { burstNs, type Jitter } from "../../shared/jitter.js";
 import { NS_PER_US, type Ns } from "../../shared/units.js";
 import { CpuMode } from "../accounting/cpu-time.js";
-import { CpuState, Slot } from "../cpu-state.js";
+import { CpuState } from "../cpu-state.js";
 import type { Task } from "./task.js";
 
 /**
@@ -27,32 +27,27 @@ export class MixedTask implements Task {
   }
 
   get mode(): CpuMode {
-    return this.#cpu.numbers[this.#cpu.base + Slot.TaskMode] as CpuMode;
-  }
-
-  set mode(value: CpuMode) {
-    this.#cpu.numbers[this.#cpu.base + Slot.TaskMode] = value;
+    return this.#cpu.taskMode as CpuMode;
   }
 
   get remainingNs(): Ns {
-    return this.#cpu.numbers[this.#cpu.base + Slot.TaskRemaining];
-  }
-
-  set remainingNs(value: Ns) {
-    this.#cpu.numbers[this.#cpu.base + Slot.TaskRemaining] = value;
+    return this.#cpu.taskRemainingNs;
   }
 
   start(): void {
-    this.mode = CpuMode.User;
-    this.remainingNs = burstNs(USER_BURST_NS, this.#jitter);
+    this.#cpu.taskMode = CpuMode.User;
+    this.#cpu.taskRemainingNs = burstNs(USER_BURST_NS, this.#jitter);
   }
 
   ran(ns: Ns): void {
-    this.remainingNs -= remainderOf(ns, USER_BURST_NS + SYSTEM_BURST_NS);
+    this.#cpu.taskRemainingNs -= remainderOf(ns, USER_BURST_NS + SYSTEM_BURST_NS);
     // Less than one cycle is left to take, and no burst is shorter than half its length: at most four end in it.
-    while (this.remainingNs <= 0) {
-      this.mode = this.mode === CpuMode.User ? CpuMode.System : CpuMode.User;
-      this.remainingNs += burstNs(this.mode === CpuMode.User ? USER_BURST_NS : SYSTEM_BURST_NS, this.#jitter);
+    while (this.#cpu.taskRemainingNs <= 0) {
+      this.#cpu.taskMode = this.#cpu.taskMode === CpuMode.User ? CpuMode.System : CpuMode.User;
+      this.#cpu.taskRemainingNs += burstNs(
+        this.#cpu.taskMode === CpuMode.User ? USER_BURST_NS : SYSTEM_BURST_NS,
+        this.#jitter,
+      );
     }
   }
 
