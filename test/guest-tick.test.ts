@@ -124,8 +124,9 @@ class RecordingWatchdog extends SoftlockupWatchdog {
   constructor(
     readonly events: Event[],
     periodNs: Ns,
+    cpu: CpuState,
   ) {
-    super("steal-aware", 20 * NS_PER_SECOND, periodNs);
+    super("steal-aware", 20 * NS_PER_SECOND, periodNs, cpu);
   }
 
   override touch(now: Ns, stolenNs: Ns): void {
@@ -232,7 +233,7 @@ class Bench {
       cpuTime,
       accounting: new RecordingAccounting(this.events, this.#ruleOf(rule, cpuTime, tickNsec)),
       tick: new TickDevice(tickNsec, cpu),
-      watchdog: new RecordingWatchdog(this.events, watchdogPeriodNs),
+      watchdog: new RecordingWatchdog(this.events, watchdogPeriodNs, cpu),
       task: new RecordingTask(this.events, task),
       hotplug: new Hotplug([], cpu),
     });

@@ -66,7 +66,8 @@ export class GuestCpu {
 
   /** It has nothing to run, or went offline: gives the pCPU back, and its tick stands still until it is wanted again. */
   get wantsOut(): boolean {
-    return this.#cpu.idle || this.#cpu.offline;
+    const { idle, offline } = this.#cpu;
+    return idle || offline;
   }
 
   /** Why it leaves its pCPU, when it leaves now. */
@@ -77,14 +78,14 @@ export class GuestCpu {
 
   /** While it wants out: when its first timer goes off, or when it is to be online again. */
   get wakeAt(): Ns {
-    if (this.#cpu.offline) return this.#hotplug.onlineAt;
-    return Math.min(this.#task.wakeAt, this.watchdog.nextSample, this.#hotplug.offlineAt);
+    const { offline, nextSample, offlineAt } = this.#cpu;
+    return offline ? this.#hotplug.onlineAt : Math.min(this.#task.wakeAt, nextSample, offlineAt);
   }
 
   /** While it runs: it must be told the time no later than this. */
   get nextDeadline(): Ns {
-    const taskChange = this.#cpu.toldAt + this.#task.remainingNs;
-    return Math.min(this.#tick.nextTick, this.watchdog.nextSample, taskChange, this.#hotplug.offlineAt);
+    const { nextTick, nextSample, toldAt, offlineAt } = this.#cpu;
+    return Math.min(nextTick, nextSample, toldAt + this.#task.remainingNs, offlineAt);
   }
 
   /**
@@ -92,12 +93,13 @@ export class GuestCpu {
    * and where leaving idle may book that time as something else, which would make the counter go back.
    */
   get idleInProgressFrom(): Ns {
-    return this.#cpu.idle && !this.#cpu.offline && this.#accounting.idleIsFinal ? this.#tick.nextTick : 0;
+    const { idle, offline, nextTick } = this.#cpu;
+    return idle && !offline && this.#accounting.idleIsFinal ? nextTick : 0;
   }
 
   /** The next tick, for a driver that measures what ticks cost. */
   get nextTick(): Ns {
-    return this.#tick.nextTick;
+    return this.#cpu.nextTick;
   }
 
   begin(startNs: Ns, tickPhaseNs: Ns): void {
@@ -109,24 +111,22 @@ export class GuestCpu {
   }
 
   enter(now: Ns): void {
-    this.#cpu.toldAt = now;
-    if (this.#cpu.offline) this.#comeOnline(now);
-    else if (this.#cpu.idle) this.#exitIdle(now);
-    else this.#takeTick(this.#task.mode, this.#tick.takeDue(now), now);
+    const cpu = this.#cpu;
+    cpu.toldAt = now;
+    if (cpu.offline) this.#comeOnline(now);
+    else if (cpu.idle) this.#exitIdle(now);
+    else if (now >= cpu.nextTick) this.#takeDueTick(now);
     this.#runTimers(now);
-    this.#cpu.idle = this.#task.halted;
-    if (now >= this.#hotplug.offlineAt) this.#goOffline();
   }
 
   /** @param notRunNs how much of the span since the last told instant a real machine took away unseen */
   advance(now: Ns, notRunNs: Ns = 0): void {
-    const ranNs = now - this.#cpu.toldAt - notRunNs;
-    this.#cpu.toldAt = now;
-    this.#takeTick(this.#task.mode, this.#tick.takeDue(now), now);
+    const cpu = this.#cpu;
+    const ranNs = now - cpu.toldAt - notRunNs;
+    cpu.toldAt = now;
+    if (now >= cpu.nextTick) this.#takeDueTick(now);
     this.#task.ran(ranNs, now);
     this.#runTimers(now);
-    this.#cpu.idle = this.#task.halted;
-    if (now >= this.#hotplug.offlineAt) this.#goOffline();
   }
 
   leave(now: Ns): void {
@@ -157,26 +157,38 @@ export class GuestCpu {
     const withoutTick = Math.max(0, due - 1);
     this.#accounting.accountIdleExit(withoutTick);
     this.#cpu.ticks += withoutTick;
-    this.watchdog.touch(this.time.nowNs(now), this.time.stealClock.takenNs);
-    if (due > 0) this.#takeTick(CpuMode.Idle, 1, now);
+    this.watchdog.touch(this.time.nowNs(now), this.#cpu.stealTakenNs);
+    if (due > 0) this.#takeTick(CpuMode.Idle, now);
     this.#task.woken(now);
   }
 
   /** Exactly one tick is delivered, however many fell due. */
-  #takeTick(mode: CpuMode, due: number, now: Ns): void {
-    if (due === 0) return;
-    this.#cpu.ticks++;
-    this.#cpu.lostTicks += due - 1;
+  #takeDueTick(now: Ns): void {
+    this.#cpu.lostTicks += this.#tick.takeDue(now) - 1;
+    this.#takeTick(this.#task.mode, now);
+  }
+
+  #takeTick(mode: CpuMode, now: Ns): void {
+    const cpu = this.#cpu;
+    cpu.ticks++;
     this.#accounting.accountProcessTick(mode);
     const clockNs = this.time.nowNs(now);
     // pvclock_touch_watchdogs: while the host held the whole guest, no task of it could run.
-    if (this.time.kvmclock.takeGuestStopped()) this.watchdog.touch(clockNs, this.time.stealClock.takenNs);
-    this.watchdog.check(clockNs, this.time.stealClock.takenNs);
+    if (this.time.kvmclock.takeGuestStopped()) this.watchdog.touch(clockNs, cpu.stealTakenNs);
+    this.watchdog.check(clockNs, cpu.stealTakenNs);
   }
 
+  /** Timers come after the tick; then the task goes on or halts. */
   #runTimers(now: Ns): void {
+    const cpu = this.#cpu;
+    if (now >= cpu.nextSample) this.#runWatchdog(now);
+    cpu.idle = this.#task.halted;
+    if (now >= cpu.offlineAt) this.#goOffline();
+  }
+
+  #runWatchdog(now: Ns): void {
     if (!this.watchdog.sampleDue(now)) return;
-    if (this.#task.preemptible) this.watchdog.touch(this.time.nowNs(now), this.time.stealClock.takenNs);
+    if (this.#task.preemptible) this.watchdog.touch(this.time.nowNs(now), this.#cpu.stealTakenNs);
   }
 
   /** cpu_down: the host must write this CPU's page no more, and nothing here falls due. */

@@ -78,9 +78,9 @@ export class Kvmclock {
 
   /** Whether the host had stopped this guest, as a reading since the last call found: no CPU of it could run. */
   takeGuestStopped(): boolean {
-    const stopped = this.#cpu.guestStopped;
-    this.#cpu.guestStopped = false;
-    return stopped;
+    const { guestStopped } = this.#cpu;
+    if (guestStopped) this.#cpu.guestStopped = false;
+    return guestStopped;
   }
 
   /**

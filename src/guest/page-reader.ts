@@ -74,32 +74,44 @@ export class PageReader {
   /** @returns whether `words` now holds one consistent update of the page; false: it gave up and they are 0 */
   read(page: PageLocation): boolean {
     const retries = readPage(this.ram, page.base, this.words, this.#wordCount, MAX_READ_RETRIES);
+    if (retries !== 0) return this.#overlapped(page, retries);
+    const cpu = this.#cpu;
+    cpu.consistentReads++;
+    const sinceAudit = cpu.readsSinceAudit + 1;
+    cpu.readsSinceAudit = sinceAudit;
+    if (sinceAudit === AUDIT_INTERVAL) this.#audit(page, false);
+    return true;
+  }
+
+  /** The rest of a read that was not consistent at once. */
+  #overlapped(page: PageLocation, retries: number): boolean {
+    const { rare } = this.#cpu;
     if (retries === GAVE_UP) {
-      this.#cpu.rare.readsGivenUp++;
+      rare.readsGivenUp++;
       this.#countRetries(MAX_READ_RETRIES);
       return false;
     }
     this.#cpu.consistentReads++;
-    if (retries > 0) this.#countRetries(retries);
-    const sinceAudit = this.#cpu.readsSinceAudit + 1;
-    this.#cpu.readsSinceAudit = sinceAudit;
-    if (retries > 0 || sinceAudit === AUDIT_INTERVAL) this.#audit(page.audit, retries > 0);
+    this.#countRetries(retries);
+    this.#audit(page, true);
     return true;
   }
 
   #countRetries(retries: number): void {
-    this.#cpu.rare.overlappedReads++;
-    this.#cpu.rare.readRetries += retries;
-    if (retries > this.#cpu.rare.maxReadRetries) this.#cpu.rare.maxReadRetries = retries;
+    const { rare } = this.#cpu;
+    rare.overlappedReads++;
+    rare.readRetries += retries;
+    if (retries > rare.maxReadRetries) rare.maxReadRetries = retries;
   }
 
-  #audit(audit: AuditRing | null, overlapped: boolean): void {
+  #audit({ audit }: PageLocation, overlapped: boolean): void {
     this.#cpu.readsSinceAudit = 0;
     if (audit === null) return;
     const verdict = audit.check(this.words[0], this.words, this.#wordCount);
     if (verdict === "unaudited") return;
-    this.#cpu.rare.auditedReads++;
-    if (overlapped) this.#cpu.rare.auditedOverlappedReads++;
-    if (verdict === "torn") this.#cpu.rare.tornReads++;
+    const { rare } = this.#cpu;
+    rare.auditedReads++;
+    if (overlapped) rare.auditedOverlappedReads++;
+    if (verdict === "torn") rare.tornReads++;
   }
 }

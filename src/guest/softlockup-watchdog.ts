@@ -6,7 +6,6 @@ export type WatchdogMode = "steal-aware" | "plain";
 
 /** What is known of the stall that goes on. */
 const Stall = { None: 0, Suppressed: 1, Reported: 2 } as const;
-type Stall = (typeof Stall)[keyof typeof Stall];
 
 /**
  * The soft lockup detector of one CPU: softlockup_tick of kernel/softlockup.c (2010), kernel/watchdog.c today. A
@@ -57,33 +56,39 @@ export class SoftlockupWatchdog {
 
   /** The sample timer went off. @returns whether it had */
   sampleDue(timerNow: Ns): boolean {
-    if (timerNow < this.#cpu.nextSample) return false;
-    const lateNs = timerNow - this.#cpu.nextSample;
-    this.#cpu.nextSample += lateNs - remainderOf(lateNs, this.#periodNs) + this.#periodNs;
+    const { nextSample } = this.#cpu;
+    if (timerNow < nextSample) return false;
+    const lateNs = timerNow - nextSample;
+    this.#cpu.nextSample = timerNow - remainderOf(lateNs, this.#periodNs) + this.#periodNs;
     return true;
   }
 
   /** The watchdog task runs, or the CPU leaves tickless idle. @param stolenNs all steal seen so far */
   touch(now: Ns, stolenNs: Ns): void {
-    this.#cpu.touchedAt = now;
-    this.#cpu.stolenAtTouchNs = stolenNs;
-    this.#cpu.stall = Stall.None;
+    const cpu = this.#cpu;
+    cpu.touchedAt = now;
+    cpu.stolenAtTouchNs = stolenNs;
+    cpu.stall = Stall.None;
   }
 
   /** In every tick, after the tick's own steal was taken. Each stall is counted once. */
   check(now: Ns, stolenNs: Ns): void {
-    if (this.#cpu.stall === Stall.Reported) return;
     const untouchedNs = now - this.#cpu.touchedAt;
-    if (untouchedNs <= this.#thresholdNs) return;
-    const stolenSinceNs = this.#stealAware ? stolenNs - this.#cpu.stolenAtTouchNs : 0;
+    if (untouchedNs > this.#thresholdNs) this.#judge(untouchedNs, stolenNs);
+  }
+
+  #judge(untouchedNs: Ns, stolenNs: Ns): void {
+    const { stall, stolenAtTouchNs, rare } = this.#cpu;
+    if (stall === Stall.Reported) return;
+    const stolenSinceNs = this.#stealAware ? stolenNs - stolenAtTouchNs : 0;
     if (untouchedNs - stolenSinceNs > this.#thresholdNs) {
       // Steal had only put it off.
-      if (this.#cpu.stall === Stall.Suppressed) this.#cpu.rare.lockupsSuppressed--;
+      if (stall === Stall.Suppressed) rare.lockupsSuppressed--;
       this.#cpu.stall = Stall.Reported;
-      this.#cpu.rare.lockupsReported++;
-    } else if (this.#cpu.stall === Stall.None) {
+      rare.lockupsReported++;
+    } else if (stall === Stall.None) {
       this.#cpu.stall = Stall.Suppressed;
-      this.#cpu.rare.lockupsSuppressed++;
+      rare.lockupsSuppressed++;
     }
   }
 }

@@ -39,10 +39,11 @@ export class TickDevice {
 
   /** Deadlines that have passed by now; moves on to the first that has not. */
   takeDue(now: Ns): number {
-    if (now < this.#cpu.nextTick) return 0;
-    const lateNs = now - this.#cpu.nextTick;
+    const { nextTick } = this.#cpu;
+    if (now < nextTick) return 0;
+    const lateNs = now - nextTick;
     const further = lateNs < this.tickNsec ? 0 : wholeQuotient(lateNs, this.tickNsec);
-    this.#cpu.nextTick += (further + 1) * this.tickNsec;
+    this.#cpu.nextTick = nextTick + (further + 1) * this.tickNsec;
     return further + 1;
   }
 }

@@ -40,15 +40,17 @@ export class MixedTask implements Task {
   }
 
   ran(ns: Ns): void {
-    this.#cpu.taskRemainingNs -= remainderOf(ns, USER_BURST_NS + SYSTEM_BURST_NS);
+    let remainingNs = this.#cpu.taskRemainingNs - remainderOf(ns, USER_BURST_NS + SYSTEM_BURST_NS);
     // Less than one cycle is left to take, and no burst is shorter than half its length: at most four end in it.
-    while (this.#cpu.taskRemainingNs <= 0) {
-      this.#cpu.taskMode = this.#cpu.taskMode === CpuMode.User ? CpuMode.System : CpuMode.User;
-      this.#cpu.taskRemainingNs += burstNs(
-        this.#cpu.taskMode === CpuMode.User ? USER_BURST_NS : SYSTEM_BURST_NS,
-        this.#jitter,
-      );
-    }
+    while (remainingNs <= 0) remainingNs += this.#switchMode();
+    this.#cpu.taskRemainingNs = remainingNs;
+  }
+
+  /** @returns the length of the burst that begins */
+  #switchMode(): Ns {
+    const mode = this.mode === CpuMode.User ? CpuMode.System : CpuMode.User;
+    this.#cpu.taskMode = mode;
+    return burstNs(mode === CpuMode.User ? USER_BURST_NS : SYSTEM_BURST_NS, this.#jitter);
   }
 
   woken(): void {}
