@@ -81,11 +81,11 @@ export class FairHost implements Host, SchedDecisions {
     this.#blocked = new Uint8Array(vcpuCount);
     this.commands = new CommandRing(vcpuCount);
     this.ledger = new Ledger(vcpuCount);
-    const { vcpus } = this.ledger;
+    const { ledger } = this;
     const measuredNs =
       config.measure === "wait"
-        ? (vcpu: number): Ns => vcpus[vcpu].waitNs
-        : (vcpu: number): Ns => vcpus[vcpu].outOfGuestNs;
+        ? (vcpu: number): Ns => ledger.of(vcpu).waitNs
+        : (vcpu: number): Ns => ledger.of(vcpu).outOfGuestNs;
     this.publisher = new PvclockPublisher(ram, vcpuCount, { ...config.publish, measuredNs }, observers);
     this.platform = new KvmPlatform(ram.byteLength, this.publisher);
     this.#notifiers = [this.ledger, ...observers, this.publisher];
