@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { BALANCE_SLICES } from "../src/host/balancer.js";
 import { FairScheduler, type SchedDecisions } from "../src/host/fair-scheduler.js";
 import { HostTask } from "../src/host/host-task.js";
-import { SchedEntity } from "../src/host/sched-entity.js";
+import { RequestSize, SchedEntity } from "../src/host/sched-entity.js";
 import { DeadlineHeap } from "../src/shared/deadline-heap.js";
 import { NS_PER_MS, NS_PER_SECOND, type Ns } from "../src/shared/units.js";
 
@@ -44,7 +44,12 @@ class Bench implements SchedDecisions {
     this.#answersKicks = options.answersKicks ?? true;
     this.entities = entities.map(
       ({ nice = 0, pcpus: allowed, duty }, id) =>
-        new SchedEntity(id, nice, allowed ?? null, sliceNs, duty === undefined ? null : new HostTask(duty)),
+        new SchedEntity(
+          id,
+          new RequestSize(nice, sliceNs),
+          allowed ?? null,
+          duty === undefined ? null : new HostTask(duty),
+        ),
     );
     this.servedNs = new Float64Array(entities.length);
     this.deadlines = new DeadlineHeap(pcpus);
