@@ -67,9 +67,12 @@ export class GuestCpus {
     return this.#each;
   }
 
-  /** What something says of each, in the order of their numbers. */
+  /** What there is to say of each, in the order of their numbers. Whoever was selected is so again. */
   map<T>(look: (guest: GuestCpu, id: number) => T): T[] {
-    return Array.from({ length: this.count }, (_, id) => look(this.select(id), id));
+    const { cpu } = this.#state;
+    const said = Array.from({ length: this.count }, (_, id) => look(this.select(id), id));
+    this.#state.select(cpu);
+    return said;
   }
 
   #build(config: GuestCpuConfig, cpu: CpuState): GuestCpu {
