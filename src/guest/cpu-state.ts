@@ -28,7 +28,7 @@ const STEAL_TAKEN_NS = 23;
 const CONSISTENT_READS = 24;
 const READS_SINCE_AUDIT = 25;
 const CLOCK_NS = 26;
-const RAW_CLOCK_NS = 27;
+const STEAL_DROPPED_IDLE_NS = 27;
 const GUEST_STOPPED = 28;
 const TOUCHED_AT = 29;
 const STOLEN_AT_TOUCH_NS = 30;
@@ -208,6 +208,14 @@ export class CpuState {
     this.numbers[this.base + STEAL_NS] = value;
   }
 
+  /** Time out of guest that was taken from the page and not accounted, because the CPU was idle. */
+  get stealDroppedIdleNs(): Ns {
+    return this.numbers[this.base + STEAL_DROPPED_IDLE_NS];
+  }
+  set stealDroppedIdleNs(value: Ns) {
+    this.numbers[this.base + STEAL_DROPPED_IDLE_NS] = value;
+  }
+
   /** Index of the version word of its page in guest RAM; NO_PAGE while it has none. */
   get pageBase(): number {
     return this.numbers[this.base + PAGE_BASE];
@@ -283,14 +291,6 @@ export class CpuState {
   }
   set clockNs(value: Ns) {
     this.numbers[this.base + CLOCK_NS] = value;
-  }
-
-  /** The same before the monotonic guard. */
-  get rawClockNs(): Ns {
-    return this.numbers[this.base + RAW_CLOCK_NS];
-  }
-  set rawClockNs(value: Ns) {
-    this.numbers[this.base + RAW_CLOCK_NS] = value;
   }
 
   /** A reading found that the host had stopped the guest. */

@@ -46,16 +46,14 @@ export class Kvmclock {
   readonly #ns = NANOSECONDS;
   readonly #cpu: CpuState;
 
+  /** The last reading by this object before the monotonic guard, for whoever checks the guard. */
+  rawNs: Ns = 0;
+
   constructor(reader: PageReader, tsc: TscRegister, lastValue: LastValue, cpu = new CpuState()) {
     this.#reader = reader;
     this.#tsc = tsc;
     this.#lastValue = lastValue;
     this.#cpu = cpu;
-  }
-
-  /** The last reading before the monotonic guard, for whoever checks the guard. */
-  get rawNs(): Ns {
-    return this.#cpu.rawClockNs;
   }
 
   /**
@@ -65,14 +63,14 @@ export class Kvmclock {
   readNs(page: PageLocation): Ns {
     const read = this.#readUnguarded(page);
     if (!read) this.#ns.setNumber(this.#cpu.clockNs);
-    this.#cpu.rawClockNs = this.#ns.toNumber();
+    this.rawNs = this.#ns.toNumber();
     const flags = read ? flagsOf(this.#reader.words[SHIFT_AND_FLAGS_WORD]) : 0;
     const stopped = (flags & FLAG_GUEST_STOPPED) !== 0 && clearGuestStopped(this.#reader.ram, page.base);
     if (stopped) this.#cpu.guestStopped = true;
     if ((flags & FLAG_TSC_STABLE) === 0 && !this.#lastValue.raise(this.#ns)) return this.#cpu.clockNs;
     const clockNs = this.#ns.toNumber();
     this.#cpu.clockNs = clockNs;
-    if (!read) this.#cpu.rawClockNs = clockNs;
+    if (!read) this.rawNs = clockNs;
     return clockNs;
   }
 

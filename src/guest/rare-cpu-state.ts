@@ -10,7 +10,6 @@ export class RareCpuState {
   hotplugNext = 0;
   /** The tick deadline that was next when it went offline. */
   tickStoppedAt: Ns = 0;
-  stealDroppedIdleNs: Ns = 0;
   lockupsReported = 0;
   lockupsSuppressed = 0;
 

@@ -52,10 +52,10 @@ export class CpuTime {
 
   /** Time out of guest that was taken from the page and not accounted, because the CPU was idle. */
   get stealDroppedIdleNs(): Ns {
-    return this.#cpu.rare.stealDroppedIdleNs;
+    return this.#cpu.stealDroppedIdleNs;
   }
   set stealDroppedIdleNs(value: Ns) {
-    this.#cpu.rare.stealDroppedIdleNs = value;
+    this.#cpu.stealDroppedIdleNs = value;
   }
 
   /** A copy, for a report. */
