@@ -7,6 +7,8 @@ import { NoStealAccounting } from "../src/guest/accounting/none.js";
 import { RfcV2Accounting } from "../src/guest/accounting/rfc-v2.js";
 import type { TickAccounting } from "../src/guest/accounting/tick-accounting.js";
 import { guestMachineOf } from "../src/guest/build-guest-cpu.js";
+import { CpuState } from "../src/guest/cpu-state.js";
+import { discoverFeatures } from "../src/guest/features.js";
 import { GuestCpu } from "../src/guest/guest-cpu.js";
 import { GuestTime } from "../src/guest/guest-time.js";
 import { Hotplug } from "../src/guest/hotplug.js";
@@ -20,6 +22,7 @@ import { MixedTask } from "../src/guest/workload/mixed-task.js";
 import type { Task } from "../src/guest/workload/task.js";
 import { KvmPlatform } from "../src/host/kvm-platform.js";
 import { PvclockPublisher } from "../src/host/pvclock-publisher.js";
+import type { Hypercalls } from "../src/shared/kvm-abi.js";
 import { Tsc } from "../src/shared/tsc.js";
 import { NS_PER_MS, NS_PER_SECOND, NS_PER_US, type Ns, tickNsecOf } from "../src/shared/units.js";
 import { sharedWords } from "./fixtures/pvclock-struct.js";
@@ -121,8 +124,9 @@ class RecordingWatchdog extends SoftlockupWatchdog {
   constructor(
     readonly events: Event[],
     periodNs: Ns,
+    cpu: CpuState,
   ) {
-    super("steal-aware", 20 * NS_PER_SECOND, periodNs);
+    super("steal-aware", 20 * NS_PER_SECOND, periodNs, cpu);
   }
 
   override touch(now: Ns, stolenNs: Ns): void {
@@ -214,24 +218,24 @@ class Bench {
       [],
     );
     const platform = new KvmPlatform(ram.byteLength, this.#publisher);
-    this.time = new GuestTime(
-      guestMachineOf({ ram, cpuCount: 1, clock: { nowNs: () => this.now }, tsc, auditOf: () => null }),
-      {
-        cpuid: (leaf, out) => platform.cpuid(leaf, out),
-        writeMsr: (index, value) => platform.writeMsr(0, index, value, this.now),
-      },
-      0,
-    );
+    const hypercalls: Hypercalls = {
+      cpuid: (leaf, out) => platform.cpuid(leaf, out),
+      writeMsr: (index, value) => platform.writeMsr(0, index, value, this.now),
+    };
+    const cpu = new CpuState();
+    const machine = guestMachineOf({ ram, cpuCount: 1, clock: { nowNs: () => this.now }, tsc, auditOf: () => null });
+    this.time = new GuestTime(machine, hypercalls, discoverFeatures(hypercalls), cpu);
     this.time.register(defaultPvclockAddress(1, 0), true);
-    const cpuTime = new CpuTime();
+    const cpuTime = new CpuTime(cpu);
     this.cpu = new GuestCpu({
+      cpu,
       time: this.time,
       cpuTime,
       accounting: new RecordingAccounting(this.events, this.#ruleOf(rule, cpuTime, tickNsec)),
-      tick: new TickDevice(tickNsec),
-      watchdog: new RecordingWatchdog(this.events, watchdogPeriodNs),
+      tick: new TickDevice(tickNsec, cpu),
+      watchdog: new RecordingWatchdog(this.events, watchdogPeriodNs, cpu),
       task: new RecordingTask(this.events, task),
-      hotplug: new Hotplug([]),
+      hotplug: new Hotplug([], cpu),
     });
     this.cpu.begin(startNs, phaseNs);
     this.events.length = 0;
@@ -543,7 +547,7 @@ describe("3 ms in, 5 ms out, a tick every 4 ms: 62.5 % is stolen", () => {
   /** User and steal time per round, once the pattern has settled. */
   function bookedPerRound(rule: Rule, phaseNs: Ns): { userNs: Ns; stealNs: Ns } {
     const bench = new Bench({ rule, phaseNs });
-    const booked = () => ({ ...bench.cpu.cpuTime });
+    const booked = () => bench.cpu.cpuTime.figures();
     // Each round begins with an entry; the first has no time out before it.
     let settled = booked();
     for (let round = 0; round <= ROUNDS; round++) {

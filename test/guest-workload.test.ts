@@ -146,7 +146,7 @@ describe("a mixed task", () => {
   test("1.73 ms of user and 0.91 ms of system by turns, in whatever pieces it gets its CPU", () => {
     fc.assert(
       fc.property(fc.array(fc.nat(3 * CYCLE_NS)), (piecesNs) => {
-        const task = new MixedTask(null);
+        const task = startedMixed();
         let ranNs = 0;
         for (const pieceNs of piecesNs) {
           task.ran(pieceNs);
@@ -167,7 +167,7 @@ describe("a mixed task", () => {
       // share of those in the user burst is off by less than one position.
       const spacingNs = greatestCommonDivisor(tickNsec, CYCLE_NS);
       const ticks = CYCLE_NS / spacingNs;
-      const task = new MixedTask(null);
+      const task = startedMixed();
       let userTicks = 0;
       for (let tick = 0; tick < ticks; tick++) {
         task.ran(tickNsec);
@@ -187,6 +187,12 @@ describe("a mixed task", () => {
     });
   }
 });
+
+function startedMixed(): MixedTask {
+  const task = new MixedTask(null);
+  task.start();
+  return task;
+}
 
 function greatestCommonDivisor(a: Ns, b: Ns): Ns {
   return b === 0 ? a : greatestCommonDivisor(b, a % b);

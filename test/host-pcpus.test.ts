@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { ChangeList } from "../src/host/change-list.js";
 import type { Pcpu } from "../src/host/pcpu.js";
 import { Pcpus } from "../src/host/pcpus.js";
-import { SchedEntity } from "../src/host/sched-entity.js";
+import { RequestSize, SchedEntity } from "../src/host/sched-entity.js";
 import { TournamentTree } from "../src/host/tournament-tree.js";
 import { NS_PER_MS } from "../src/shared/units.js";
 import { idleFor, leastLoadedFor, movableTo, pullableTo } from "./pcpu-scan.js";
@@ -53,7 +53,7 @@ class Crowd {
   constructor(crowd: typeof arbCrowd extends fc.Arbitrary<infer T> ? T : never, indexed: boolean) {
     const sets = crowd.sets.filter((members) => members.some((pcpu) => pcpu < crowd.pcpus));
     this.entities = crowd.entities.map(
-      ({ nice, set }, id) => new SchedEntity(id, nice, sets.at(set) ?? null, NS_PER_MS, null),
+      ({ nice, set }, id) => new SchedEntity(id, new RequestSize(nice, NS_PER_MS), sets.at(set) ?? null, null),
     );
     this.pcpus = new Pcpus(crowd.pcpus, this.entities, indexed);
   }
@@ -121,7 +121,7 @@ describe("what placing and balancing choose", () => {
     });
 
     test(`is refused to who may run nowhere, ${indexed ? "with" : "without"} an index`, () => {
-      const nowhere = new SchedEntity(0, 0, [7], NS_PER_MS, null);
+      const nowhere = new SchedEntity(0, new RequestSize(0, NS_PER_MS), [7], null);
       const pcpus = new Pcpus(2, [nowhere], indexed);
       assert.throws(() => pcpus.leastLoadedFor(nowhere), RangeError);
     });

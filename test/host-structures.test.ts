@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { CommandRing, HostCommand } from "../src/host/command-ring.js";
 import { RunQueue } from "../src/host/run-queue.js";
-import { SchedEntity } from "../src/host/sched-entity.js";
+import { RequestSize, SchedEntity } from "../src/host/sched-entity.js";
 import { WaitHistograms } from "../src/host/wait-histogram.js";
 import { NICE_0_WEIGHT, weightOfNice } from "../src/host/weights.js";
 import { DeadlineHeap, NEVER } from "../src/shared/deadline-heap.js";
@@ -90,7 +90,7 @@ describe("a run queue", () => {
     #arrivals = 0;
 
     constructor(nices: readonly number[]) {
-      this.#entities = nices.map((nice, id) => new SchedEntity(id, nice, null, SLICE_NS, null));
+      this.#entities = nices.map((nice, id) => new SchedEntity(id, new RequestSize(nice, SLICE_NS), null, null));
     }
 
     takeFirst(): void {
@@ -149,7 +149,7 @@ describe("a run queue", () => {
       fc.property(arbQueued, (queued) => {
         const queue = new RunQueue();
         for (const [id, { vruntime, mayRun }] of queued.entries()) {
-          const entity = new SchedEntity(id, 0, [mayRun ? 1 : 0], SLICE_NS, null);
+          const entity = new SchedEntity(id, new RequestSize(0, SLICE_NS), [mayRun ? 1 : 0], null);
           entity.vruntime = vruntime;
           // The heap's layout is then another one than the order in which they came.
           entity.arrival = (id * 7) % 31;
@@ -314,7 +314,7 @@ describe("service in virtual time", () => {
   test("after n requests it is n slices * 1024 / weight, rounded down once and not in each request", () => {
     fc.assert(
       fc.property(anyNice, anySliceNs, fc.array(fc.nat(40), { maxLength: 40 }), (nice, sliceNs, completed) => {
-        const entity = new SchedEntity(0, nice, null, sliceNs, null);
+        const entity = new SchedEntity(0, new RequestSize(nice, sliceNs), null, null);
         let requests = 0;
         for (const more of completed) {
           assert.equal(entity.charge(more * sliceNs), more > 0);
@@ -331,7 +331,7 @@ describe("service in virtual time", () => {
     const pieces = fc.array(fc.nat(3 * SLICE_NS), { minLength: 1, maxLength: 40 });
     fc.assert(
       fc.property(anyNice, pieces, (nice, chargesNs) => {
-        const entity = new SchedEntity(0, nice, null, SLICE_NS, null);
+        const entity = new SchedEntity(0, new RequestSize(nice, SLICE_NS), null, null);
         let totalNs = 0;
         for (const ns of chargesNs) {
           const before = Math.floor(totalNs / SLICE_NS);
@@ -348,16 +348,16 @@ describe("service in virtual time", () => {
   });
 
   test("a nice-0 entity's virtual time is real time; a span of others is scaled by weight and rounded down", () => {
-    const normal = new SchedEntity(0, 0, null, SLICE_NS, null);
+    const normal = new SchedEntity(0, new RequestSize(0, SLICE_NS), null, null);
     normal.charge(25 * SLICE_NS + 1);
     assert.deepEqual([normal.vruntime, normal.servedNs], [25 * SLICE_NS, 1]);
     assert.equal(normal.virtualNs(SLICE_NS), SLICE_NS);
-    assert.equal(new SchedEntity(0, -5, null, SLICE_NS, null).virtualNs(SLICE_NS), 1_312_399);
-    assert.equal(new SchedEntity(0, 5, null, SLICE_NS, null).virtualNs(SLICE_NS), 12_226_865);
+    assert.equal(new SchedEntity(0, new RequestSize(-5, SLICE_NS), null, null).virtualNs(SLICE_NS), 1_312_399);
+    assert.equal(new SchedEntity(0, new RequestSize(5, SLICE_NS), null, null).virtualNs(SLICE_NS), 12_226_865);
   });
 
   test("a restarted entity has forgotten its request, its rounding included", () => {
-    const [used, fresh] = [0, 1].map((id) => new SchedEntity(id, -20, null, SLICE_NS, null));
+    const [used, fresh] = [0, 1].map((id) => new SchedEntity(id, new RequestSize(-20, SLICE_NS), null, null));
     used.charge(3 * SLICE_NS + 5);
     for (const entity of [used, fresh]) entity.restartAt(1_000);
     for (let requests = 0; requests < 100; requests++) {
@@ -367,11 +367,11 @@ describe("service in virtual time", () => {
   });
 
   test("pinned entities run where they may, others anywhere", () => {
-    const pinned = new SchedEntity(0, 0, [1, 3], SLICE_NS, null);
+    const pinned = new SchedEntity(0, new RequestSize(0, SLICE_NS), [1, 3], null);
     assert.deepEqual(
       [0, 1, 2, 3].map((pcpu) => pinned.mayRunOn(pcpu)),
       [false, true, false, true],
     );
-    assert.ok(new SchedEntity(0, 0, null, SLICE_NS, null).mayRunOn(1_000));
+    assert.ok(new SchedEntity(0, new RequestSize(0, SLICE_NS), null, null).mayRunOn(1_000));
   });
 });

@@ -106,6 +106,7 @@ describe("a mixed task with jitter", () => {
   for (const percent of PERCENTS) {
     test(`of ${percent} %: the bursts of both modes stray by turns`, () => {
       const task = new MixedTask(jitterOf(percent));
+      task.start();
       const lengthsNs: Record<number, Ns[]> = { [CpuMode.User]: [], [CpuMode.System]: [] };
       let mode: CpuMode = CpuMode.User;
       for (let burst = 0; burst < 3_000; burst++) {
@@ -122,6 +123,7 @@ describe("a mixed task with jitter", () => {
   test("is two to one in user mode in whatever pieces it gets its CPU, also of many cycles at once", () => {
     for (const pieceNs of [100 * NS_PER_US, 1_234_567, 7 * (USER_NS + SYSTEM_NS) + 1_000]) {
       const task = new MixedTask(jitterOf(50));
+      task.start();
       let user = 0;
       const PIECES = 20_000;
       for (let piece = 0; piece < PIECES; piece++) {

@@ -182,13 +182,13 @@ for (const { name, equalShare } of RECORDINGS) {
 function stealMachine() {
   const ram = sharedWords(PAGE_WORDS_NS);
   const page: PageLocation = { base: 0, audit: null };
-  const clock = new StealClock(new PageReader(ram, PAGE_WORDS_NS), true);
+  const clock = new StealClock(new PageReader(ram, PAGE_WORDS_NS), page, true);
   const rest = { stealMs: 0, tscTimestamp: 0n, systemTimeNs: 0n, tscToSystemMul: 2 ** 31, tscShift: 0, flags: 0b1100 };
   /** @returns all that was taken so far; nothing at the first, which is the baseline */
   const take = (version: number, stealNs: number): number => {
     putPvclock(ram, 0, { ...rest, version, stealNs: BigInt(stealNs) });
     if (clock.active) clock.takeNs();
-    else clock.enable(page);
+    else clock.enable();
     assert.equal(clock.stretches.at(-1)?.lastVersion, version);
     return clock.takenNs;
   };

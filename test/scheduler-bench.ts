@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { FairScheduler, type SchedDecisions } from "../src/host/fair-scheduler.js";
 import { HostTask } from "../src/host/host-task.js";
-import { SchedEntity } from "../src/host/sched-entity.js";
+import { entityCells, RequestSize, SchedEntity } from "../src/host/sched-entity.js";
 import { DeadlineHeap } from "../src/shared/deadline-heap.js";
 import { NS_PER_MS, type Ns } from "../src/shared/units.js";
 
@@ -39,10 +39,18 @@ export class Bench implements SchedDecisions {
   constructor(entities: readonly EntityOptions[], { pcpus = 1, sliceNs = SLICE_NS, ...options }: BenchOptions = {}) {
     this.pcpus = pcpus;
     this.#answersKicks = options.answersKicks ?? true;
+    const cells = entityCells(entities.length);
     this.entities = entities.map(
       ({ nice = 0, pcpus: allowed, duty }, id) =>
-        new SchedEntity(id, nice, allowed ?? null, sliceNs, duty === undefined ? null : new HostTask(duty)),
+        new SchedEntity(
+          id,
+          new RequestSize(nice, sliceNs),
+          allowed ?? null,
+          duty === undefined ? null : new HostTask(duty),
+          cells,
+        ),
     );
+    for (const { task } of this.entities) task?.start(0);
     this.servedNs = new Float64Array(entities.length);
     this.deadlines = new DeadlineHeap(pcpus);
     this.scheduler = new FairScheduler(pcpus, sliceNs, this.entities, this.deadlines, this);

@@ -33,7 +33,7 @@ function machine(nanoseconds: boolean) {
     putPvclock(ram, BASE, { ...BLANK, flags: nanoseconds ? 0b1100 : 0b0100, version, ...fields });
   };
   const reader = new PageReader(ram, nanoseconds ? PAGE_WORDS_NS : PAGE_WORDS);
-  return { ram, put, reader, clock: new StealClock(reader, nanoseconds) };
+  return { ram, put, reader, clock: new StealClock(reader, PAGE, nanoseconds) };
 }
 
 const msMachine = () => machine(false);
@@ -43,7 +43,7 @@ test("counts from what the page holds when it is enabled, and hands out each dif
   const { clock, put } = msMachine();
   put({ stealMs: 1_000 });
   assert.equal(clock.takeNs(), 0, "not enabled yet");
-  clock.enable(PAGE);
+  clock.enable();
   assert.equal(clock.active, true);
   assert.equal(clock.takeNs(), 0);
   put({ stealMs: 1_003 });
@@ -61,7 +61,7 @@ test("differences of the ms field are taken modulo 2^32, across any wrap", () =>
     fc.property(anyStealMs, anyStealMs, (before, stolenMs) => {
       const { clock, put } = msMachine();
       put({ stealMs: before });
-      clock.enable(PAGE);
+      clock.enable();
       put({ stealMs: (before + stolenMs) % 2 ** 32 });
       assert.equal(clock.takeNs(), stolenMs * NS_PER_MS);
       assert.equal(clock.takeNs(), 0);
@@ -76,7 +76,7 @@ test("differences of the ns field are exact below 2^53, and no wrap of a lower h
     fc.property(fc.bigInt({ min: 0n, max: (1n << 64n) - 1n }), safe, (before, stolenNs) => {
       const { clock, put } = nsMachine();
       put({ stealNs: before });
-      clock.enable(PAGE);
+      clock.enable();
       put({ stealNs: (before + BigInt(stolenNs)) % (1n << 64n) });
       assert.equal(clock.takeNs(), stolenNs);
       assert.equal(clock.takenNs, stolenNs);
@@ -88,7 +88,7 @@ test("differences of the ns field are exact below 2^53, and no wrap of a lower h
 test("each unit reads its own field and looks at its own flag", () => {
   const ms = msMachine();
   ms.put({ stealMs: 1, stealNs: 1n, flags: FLAG_STEAL_MS });
-  ms.clock.enable(PAGE);
+  ms.clock.enable();
   ms.put({ stealMs: 3, stealNs: 77n, flags: FLAG_STEAL_MS });
   assert.equal(ms.clock.takeNs(), 2 * NS_PER_MS);
   ms.put({ stealMs: 9, stealNs: 99n, flags: FLAG_STEAL_NS });
@@ -97,7 +97,7 @@ test("each unit reads its own field and looks at its own flag", () => {
 
   const ns = nsMachine();
   ns.put({ stealMs: 1, stealNs: 1n, flags: FLAG_STEAL_NS });
-  ns.clock.enable(PAGE);
+  ns.clock.enable();
   ns.put({ stealMs: 77, stealNs: 3n, flags: FLAG_STEAL_NS });
   assert.equal(ns.clock.takeNs(), 2);
   ns.put({ stealMs: 99, stealNs: 9n, flags: FLAG_STEAL_MS });
@@ -108,7 +108,7 @@ test("each unit reads its own field and looks at its own flag", () => {
 test("the flag is checked at every read; when it comes back, the value found is a baseline and not a jump", () => {
   const { clock, put } = msMachine();
   put({ stealMs: 100 });
-  clock.enable(PAGE);
+  clock.enable();
   put({ stealMs: 105 });
   assert.equal(clock.takeNs(), 5 * NS_PER_MS);
 
@@ -137,7 +137,7 @@ test("the flag is checked at every read; when it comes back, the value found is 
 test("without the flag when it is enabled, it is inactive until the flag comes", () => {
   const { clock, put } = msMachine();
   put({ stealMs: 50, flags: 0 });
-  clock.enable(PAGE);
+  clock.enable();
   assert.equal(clock.active, false);
   put({ stealMs: 60 });
   assert.equal(clock.takeNs(), 0);
@@ -149,7 +149,7 @@ test("a read that gives up takes nothing, and the next one takes all", () => {
   for (const nanoseconds of [false, true]) {
     const { clock, put, ram, reader } = machine(nanoseconds);
     put({ stealMs: 10, stealNs: 10n });
-    clock.enable(PAGE);
+    clock.enable();
     put({ stealMs: 13, stealNs: 13n });
     ram[BASE] |= 1;
     assert.equal(clock.takeNs(), 0);
@@ -168,7 +168,7 @@ test("an update in the middle of a take belongs to this take or the next, and ne
   for (let access = 0; ; access++) {
     const { clock, put } = nsMachine();
     put({ stealNs: 0xffff_fff0n });
-    clock.enable(PAGE);
+    clock.enable();
     let takenNs = 0;
     // Both halves of the value change.
     const update = (): void => put({ stealNs: 0x1_0000_0010n });
@@ -186,14 +186,14 @@ test("an update in the middle of a take belongs to this take or the next, and ne
 test("disabled it takes nothing; enabled again it starts anew", () => {
   const { clock, put } = msMachine();
   put({ stealMs: 100 });
-  clock.enable(PAGE);
+  clock.enable();
   put({ stealMs: 101 });
   clock.takeNs();
   clock.disable();
   put({ stealMs: 500 });
   assert.equal(clock.takeNs(), 0);
   assert.equal(clock.active, false);
-  clock.enable(PAGE);
+  clock.enable();
   assert.equal(clock.takeNs(), 0);
   put({ stealMs: 504 });
   assert.equal(clock.takeNs(), 4 * NS_PER_MS);

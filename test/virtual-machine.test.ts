@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import type { ChanceConfig, Scenario, TimelineEvent, Workload } from "../src/engine/scenario.js";
 import { VirtualMachine, type VirtualMachineOptions } from "../src/engine/virtual/virtual-machine.js";
+import { GuestCpu } from "../src/guest/guest-cpu.js";
 import { NS_PER_MS, NS_PER_US, type Ns } from "../src/shared/units.js";
 import { type ScenarioChanges, scenarioOf } from "./engine-helpers.js";
 import { assertSound, machineOf, observerOf, runToEnd, virtually } from "./virtual-helpers.js";
@@ -250,23 +251,24 @@ describe("the order of events", () => {
     );
   });
 
-  test("time that does not pass is a defect, and is thrown as one", () => {
+  test("time that does not pass is a defect, and is thrown as one", ({ mock }) => {
     const watchdog = { mode: "plain", thresholdNs: 20 * NS_PER_MS, periodNs: 2 * NS_PER_MS } as const;
     const machine = machineOf({ vcpuCount: 1, vcpu: { workload: { kind: "idle" } }, watchdog, startAtNs: 3 });
     // A guest rule that asks to be woken at once, again and again.
-    Object.defineProperty(machine.guests[0], "wakeAt", { get: () => machine.now });
+    mock.getter(GuestCpu.prototype, "wakeAt", () => machine.now);
     assert.throws(() => machine.run(10 * NS_PER_MS), /no time passes after 2000000 ns: a defect/);
   });
 
-  test("nor is a run that is stopped in the middle of such an instant waited for without end", () => {
+  test("nor is a run that is stopped in the middle of such an instant waited for without end", ({ mock }) => {
     const machine = machineOf({ vcpuCount: 1 });
     machine.run(NS_PER_MS);
-    Object.defineProperty(machine.guests[0], "nextDeadline", { get: () => machine.now });
+    const late = mock.getter(GuestCpu.prototype, "nextDeadline", () => machine.now);
     // It leaves its pCPU when it is kicked, so this ends.
     assert.equal(machine.finish(true).elapsedNs, NS_PER_MS);
+    late.mock.restore();
     const running = machineOf({ vcpuCount: 1 });
     running.run(NS_PER_MS);
-    Object.defineProperty(running.guests[0], "nextDeadline", { get: () => running.now });
+    mock.getter(GuestCpu.prototype, "nextDeadline", () => running.now);
     assert.throws(() => running.run(20 * NS_PER_MS), /no time passes after/);
   });
 });

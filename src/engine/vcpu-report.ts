@@ -1,6 +1,6 @@
 import type { AccountingName } from "../guest/build-guest-cpu.js";
 import type { GuestCpu } from "../guest/guest-cpu.js";
-import type { StealStretch } from "../guest/steal-clock.js";
+import type { StealStretch } from "../guest/steal-stretch.js";
 import type { Ns } from "../shared/units.js";
 import type { ClockFigures, CostFigures, GuestFigures, ReadFigures } from "./result.js";
 
@@ -35,7 +35,7 @@ export function reportOf(guest: GuestCpu, accounting: AccountingName, driver: Dr
   const { consistent, overlapped, retries, maxRetries, gaveUp, audited, auditedOverlapped, torn } = time.reader;
   const { takenNs, stretches, active: stealEnabled } = time.stealClock;
   return {
-    guest: { accounting, stealEnabled, ...cpuTime, ticks, lostTicks, softlockups: { reported, suppressed } },
+    guest: { accounting, stealEnabled, ...cpuTime.figures(), ticks, lostTicks, softlockups: { reported, suppressed } },
     reads: {
       consistent,
       remote: time.remoteReads,

@@ -15,15 +15,16 @@ const HOST_FAULTS: readonly PlantedFault[] = [
     name: "skipped-publish",
     what: "now and then a page is not written at an entry",
     file: "host/pvclock-publisher.js",
-    find: "if (page.base < 0)\n            return;\n        const stealNs",
-    replace: "if (page.base < 0 || (page.updates > 0 && now % 61 === 7))\n            return;\n        const stealNs",
+    find: "if (base < 0)\n            return;\n        const stealNs",
+    replace:
+      "if (base < 0 || (cells[row + UPDATES] > 0 && now % 61 === 7))\n            return;\n        const stealNs",
   },
   {
     name: "ledger-remainder",
     what: "the ledger books whole microseconds",
     file: "host/ledger.js",
-    find: "this.state] += spanNs;",
-    replace: "this.state] += spanNs - (spanNs % 1000);",
+    find: "cells[base + before] += spanNs;",
+    replace: "cells[base + before] += spanNs - (spanNs % 1000);",
   },
   {
     name: "publisher-before-ledger",
@@ -36,8 +37,8 @@ const HOST_FAULTS: readonly PlantedFault[] = [
     name: "halt-counts-as-wait",
     what: "halted time is published under measure wait",
     file: "host/fair-host.js",
-    find: "(vcpu) => vcpus[vcpu].waitNs",
-    replace: "(vcpu) => vcpus[vcpu].waitNs + vcpus[vcpu].haltNs",
+    find: "(vcpu) => ledger.of(vcpu).waitNs",
+    replace: "(vcpu) => ledger.of(vcpu).waitNs + ledger.of(vcpu).haltNs",
   },
   {
     name: "slice-rounded",
@@ -51,7 +52,7 @@ const HOST_FAULTS: readonly PlantedFault[] = [
     name: "baseline-again",
     what: "steal begins anew at every registration",
     file: "host/pvclock-publisher.js",
-    find: "if (!page.everRegistered)",
+    find: "if (first)",
     replace: "if (true)",
   },
   {
@@ -72,8 +73,8 @@ const HOST_FAULTS: readonly PlantedFault[] = [
     name: "given-back-page-written",
     what: "a page that was unregistered is written on",
     file: "host/pvclock-publisher.js",
-    find: "page.base = -1;\n        page.lastPcpu = -1;",
-    replace: "page.lastPcpu = -1;",
+    find: "this.#cells[vcpu * CELLS + BASE] = -1;\n        this.#lastPcpus[vcpu] = -1;",
+    replace: "this.#lastPcpus[vcpu] = -1;",
   },
   {
     name: "odd-version-published",
@@ -93,8 +94,8 @@ const HOST_FAULTS: readonly PlantedFault[] = [
     name: "vruntime-remainder",
     what: "a request's vruntime is rounded down to us, and the rest forgotten",
     file: "host/sched-entity.js",
-    find: "this.vruntime += requests * this.#requestVruntime + (remainder - this.#remainder) / this.weight;",
-    replace: "this.vruntime += requests * Math.floor(this.#requestVruntime / 1000) * 1000;",
+    find: "cells[base + VRUNTIME] += requests * vruntime + (carried - leftOver) / weight;",
+    replace: "cells[base + VRUNTIME] += requests * Math.floor(vruntime / 1000) * 1000;",
   },
   {
     name: "waker-at-zero",
@@ -148,7 +149,7 @@ const HOST_FAULTS: readonly PlantedFault[] = [
   {
     name: "late-duty",
     what: "a duty cycle that halts skips a period",
-    file: "shared/duty-cycle.js",
+    file: "shared/duty-rule.js",
     find: "+ this.#periodNs;",
     replace: "+ 2 * this.#periodNs;",
   },
@@ -159,15 +160,15 @@ const GUEST_FAULTS: readonly PlantedFault[] = [
     name: "stale-last-steal",
     what: "a CPU that comes online takes the steal since its last look for new",
     file: "guest/steal-clock.js",
-    find: "const takenNs = this.active ?",
-    replace: "const takenNs = (this.active ||= this.stretches.length > 0) ?",
+    find: "const takenNs = cpu.stealActive ?",
+    replace: "const takenNs = (cpu.stealActive ||= cpu.stealVersion !== 0) ?",
   },
   {
     name: "flag-checked-once",
     what: "the steal flag is checked at the first read only",
     file: "guest/steal-clock.js",
     find: "& flag) === 0) {",
-    replace: "& flag) === 0 && !this.active) {",
+    replace: "& flag) === 0 && !this.#cpu.stealActive) {",
   },
   {
     name: "guard-off",
@@ -187,7 +188,7 @@ const GUEST_FAULTS: readonly PlantedFault[] = [
     name: "watchdog-blind",
     what: "the steal-aware watchdog subtracts nothing",
     file: "guest/softlockup-watchdog.js",
-    find: "this.#stealAware ? stolenNs - this.#stolenAtTouchNs : 0",
+    find: "this.#stealAware ? stolenNs - stolenAtTouchNs : 0",
     replace: "0",
   },
   {
@@ -201,9 +202,10 @@ const GUEST_FAULTS: readonly PlantedFault[] = [
     name: "two-entry-ticks",
     what: "an entry delivers two ticks when two are due",
     file: "guest/guest-cpu.js",
-    find: "this.lostTicks += due - 1;",
+    find: "this.#cpu.lostTicks += this.#tick.takeDue(now) - 1;",
     replace:
-      "if (due > 1) { this.ticks++; due--; this.#accounting.accountProcessTick(mode); } this.lostTicks += due - 1;",
+      "let due = this.#tick.takeDue(now); if (due > 1) { this.#cpu.ticks++; due--; " +
+      "this.#accounting.accountProcessTick(this.#task.mode); } this.#cpu.lostTicks += due - 1;",
   },
   {
     name: "idle-exit-forgotten",
@@ -216,8 +218,8 @@ const GUEST_FAULTS: readonly PlantedFault[] = [
     name: "offline-ticks",
     what: "deadlines that passed while offline fall due when online",
     file: "guest/tick-device.js",
-    find: "this.nextTick = this.#stoppedAt;\n        this.takeDue(now);",
-    replace: "this.nextTick = this.#stoppedAt;",
+    find: "tickStoppedAt;\n        this.takeDue(now);",
+    replace: "tickStoppedAt;",
   },
   {
     name: "tick-whole-after-steal",
@@ -244,7 +246,7 @@ const GUEST_FAULTS: readonly PlantedFault[] = [
     name: "timer-never-advances",
     what: "the watchdog's timer stays due, and no time passes",
     file: "guest/softlockup-watchdog.js",
-    find: "const lateNs = timerNow - this.nextSample;",
+    find: "const lateNs = timerNow - nextSample;",
     replace: "return true; const lateNs = 0;",
   },
 ];

@@ -9,6 +9,8 @@ import { MainlineAccounting } from "./accounting/mainline.js";
 import { NoStealAccounting } from "./accounting/none.js";
 import { RfcV2Accounting } from "./accounting/rfc-v2.js";
 import type { TickAccounting } from "./accounting/tick-accounting.js";
+import { CpuState } from "./cpu-state.js";
+import { discoverFeatures, type KvmFeatures } from "./features.js";
 import { GuestCpu } from "./guest-cpu.js";
 import { type GuestMachine, GuestTime } from "./guest-time.js";
 import { Hotplug, type HotplugEvent } from "./hotplug.js";
@@ -57,7 +59,6 @@ const HOG = new BusyTask(CpuMode.User, true);
 const KERNEL = new BusyTask(CpuMode.System, true);
 const STUCK = new BusyTask(CpuMode.System, false);
 const IDLE = new IdleTask();
-const ALWAYS_ONLINE = new Hotplug([]);
 
 /** The machine as guests in one thread see it. */
 export function guestMachineOf(parts: {
@@ -71,29 +72,46 @@ export function guestMachineOf(parts: {
   return { ram, cpuCount, auditOf, tsc: new TscRegister(clock, tsc), lastValue: new LastValue(ram, LAST_VALUE_WORD) };
 }
 
-/**
- * Boots a guest CPU: assembles it, asks the host for its features and registers its page.
- *
- * @param random where jitter comes from; null without any
- */
-export function bootGuestCpu(
-  machine: GuestMachine,
-  hypercalls: Hypercalls,
-  config: GuestCpuConfig,
-  random: RandomStream | null = null,
-): GuestCpu {
-  const time = new GuestTime(machine, hypercalls, config.id);
-  const cpuTime = new CpuTime();
-  time.register(config.gpa ?? defaultPvclockAddress(machine.cpuCount, config.id), config.accounting !== "none");
+/** What a guest CPU is built from. */
+export interface GuestCpuBuild {
+  readonly machine: GuestMachine;
+  readonly hypercalls: Hypercalls;
+  /** What the host offered when the machine booted. */
+  readonly features: KvmFeatures;
+  readonly config: GuestCpuConfig;
+  readonly cpu: CpuState;
+  /** Where jitter comes from; null without any. */
+  readonly random: RandomStream | null;
+}
+
+/** Puts the rules of a guest CPU together, for each CPU of its CpuState that is configured so. Nothing boots yet. */
+export function buildGuestCpu({ machine, hypercalls, features, config, cpu, random }: GuestCpuBuild): GuestCpu {
+  const time = new GuestTime(machine, hypercalls, features, cpu);
+  const cpuTime = new CpuTime(cpu);
   return new GuestCpu({
+    cpu,
     time,
     cpuTime,
     accounting: accountingOf(config.accounting, cpuTime, time, config.tickNsec),
-    tick: new TickDevice(config.tickNsec),
-    watchdog: new SoftlockupWatchdog(config.watchdogMode, config.watchdogThresholdNs, config.watchdogPeriodNs),
-    task: taskOf(config.workload, random === null ? null : { percent: config.jitterPercent, random }),
-    hotplug: config.hotplug.length === 0 ? ALWAYS_ONLINE : new Hotplug(config.hotplug),
+    tick: new TickDevice(config.tickNsec, cpu),
+    watchdog: new SoftlockupWatchdog(config.watchdogMode, config.watchdogThresholdNs, config.watchdogPeriodNs, cpu),
+    task: taskOf(config.workload, random === null ? null : { percent: config.jitterPercent, random }, cpu),
+    hotplug: new Hotplug(config.hotplug, cpu),
   });
+}
+
+/** Registers the selected CPU's page, where it is configured to be. */
+export function registerPage({ time }: GuestCpu, machine: GuestMachine, { id, gpa, accounting }: GuestCpuConfig): void {
+  time.register(gpa ?? defaultPvclockAddress(machine.cpuCount, id), accounting !== "none");
+}
+
+/** Boots a guest CPU that is alone in its thread: asks the host for its features, assembles it and registers its page. */
+export function bootGuestCpu(machine: GuestMachine, hypercalls: Hypercalls, config: GuestCpuConfig): GuestCpu {
+  const features = discoverFeatures(hypercalls);
+  const cpu = new CpuState(1, config.id);
+  const guest = buildGuestCpu({ machine, hypercalls, features, config, cpu, random: null });
+  registerPage(guest, machine, config);
+  return guest;
 }
 
 function accountingOf(name: AccountingName, cpuTime: CpuTime, time: GuestTime, tickNsec: Ns): TickAccounting {
@@ -107,7 +125,7 @@ function accountingOf(name: AccountingName, cpuTime: CpuTime, time: GuestTime, t
   }
 }
 
-function taskOf(workload: GuestWorkload, jitter: Jitter | null): Task {
+function taskOf(workload: GuestWorkload, jitter: Jitter | null, cpu: CpuState): Task {
   switch (workload.kind) {
     case "hog":
       return HOG;
@@ -116,10 +134,10 @@ function taskOf(workload: GuestWorkload, jitter: Jitter | null): Task {
     case "stuck":
       return STUCK;
     case "mixed":
-      return new MixedTask(jitter);
+      return new MixedTask(jitter, cpu);
     case "idle":
       return IDLE;
     case "duty":
-      return new DutyTask(workload.busyNs, workload.periodNs, jitter);
+      return new DutyTask(workload.busyNs, workload.periodNs, jitter, cpu);
   }
 }

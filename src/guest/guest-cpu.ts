@@ -2,14 +2,16 @@ import { ExitReason } from "../shared/kvm-abi.js";
 import type { Ns } from "../shared/units.js";
 import { CpuMode, type CpuTime } from "./accounting/cpu-time.js";
 import type { TickAccounting } from "./accounting/tick-accounting.js";
+import type { CpuState } from "./cpu-state.js";
 import type { GuestTime } from "./guest-time.js";
 import type { Hotplug } from "./hotplug.js";
 import type { SoftlockupWatchdog } from "./softlockup-watchdog.js";
 import type { TickDevice } from "./tick-device.js";
 import type { Task } from "./workload/task.js";
 
-/** The parts of a guest CPU. */
+/** The parts of a guest CPU, all of them over one CpuState. */
 export interface GuestCpuParts {
+  readonly cpu: CpuState;
   readonly time: GuestTime;
   readonly cpuTime: CpuTime;
   readonly accounting: TickAccounting;
@@ -27,6 +29,8 @@ export interface GuestCpuParts {
  *     advance(now)                it ran without a gap since the last instant it was told
  *     leave(now)                  it lost the pCPU, or gave it up because it wants to halt
  *
+ * It keeps nothing itself: it is whichever CPU its CpuState has selected.
+ *
  * Within one instant the order is the kernel's: the pending tick, then timers, then the watchdog task, then the task.
  */
 export class GuestCpu {
@@ -37,14 +41,7 @@ export class GuestCpu {
   readonly #tick: TickDevice;
   readonly #task: Task;
   readonly #hotplug: Hotplug;
-  #toldAt: Ns = 0;
-  #idle = false;
-  #offline = false;
-
-  /** Tick deadlines accounted: taken one by one, or together on idle exit. */
-  ticks = 0;
-  /** Tick deadlines that passed out of guest and were merged into the one that was pending. */
-  lostTicks = 0;
+  readonly #cpu: CpuState;
 
   constructor(parts: GuestCpuParts) {
     this.time = parts.time;
@@ -54,29 +51,41 @@ export class GuestCpu {
     this.#tick = parts.tick;
     this.#task = parts.task;
     this.#hotplug = parts.hotplug;
+    this.#cpu = parts.cpu;
+  }
+
+  /** Tick deadlines accounted: taken one by one, or together on idle exit. */
+  get ticks(): number {
+    return this.#cpu.ticks;
+  }
+
+  /** Tick deadlines that passed out of guest and were merged into the one that was pending. */
+  get lostTicks(): number {
+    return this.#cpu.lostTicks;
   }
 
   /** It has nothing to run, or went offline: gives the pCPU back, and its tick stands still until it is wanted again. */
   get wantsOut(): boolean {
-    return this.#idle || this.#offline;
+    const { idle, offline } = this.#cpu;
+    return idle || offline;
   }
 
   /** Why it leaves its pCPU, when it leaves now. */
   get exitReason(): ExitReason {
-    if (this.#offline) return ExitReason.Offline;
-    return this.#idle ? ExitReason.Halted : ExitReason.Kicked;
+    if (this.#cpu.offline) return ExitReason.Offline;
+    return this.#cpu.idle ? ExitReason.Halted : ExitReason.Kicked;
   }
 
   /** While it wants out: when its first timer goes off, or when it is to be online again. */
   get wakeAt(): Ns {
-    if (this.#offline) return this.#hotplug.onlineAt;
-    return Math.min(this.#task.wakeAt, this.watchdog.nextSample, this.#hotplug.offlineAt);
+    const { offline, nextSample, offlineAt } = this.#cpu;
+    return offline ? this.#hotplug.onlineAt : Math.min(this.#task.wakeAt, nextSample, offlineAt);
   }
 
   /** While it runs: it must be told the time no later than this. */
   get nextDeadline(): Ns {
-    const taskChange = this.#toldAt + this.#task.remainingNs;
-    return Math.min(this.#tick.nextTick, this.watchdog.nextSample, taskChange, this.#hotplug.offlineAt);
+    const { nextTick, nextSample, toldAt, offlineAt } = this.#cpu;
+    return Math.min(nextTick, nextSample, toldAt + this.#task.remainingNs, offlineAt);
   }
 
   /**
@@ -84,16 +93,17 @@ export class GuestCpu {
    * and where leaving idle may book that time as something else, which would make the counter go back.
    */
   get idleInProgressFrom(): Ns {
-    return this.#idle && !this.#offline && this.#accounting.idleIsFinal ? this.#tick.nextTick : 0;
+    const { idle, offline, nextTick } = this.#cpu;
+    return idle && !offline && this.#accounting.idleIsFinal ? nextTick : 0;
   }
 
   /** The next tick, for a driver that measures what ticks cost. */
   get nextTick(): Ns {
-    return this.#tick.nextTick;
+    return this.#cpu.nextTick;
   }
 
   begin(startNs: Ns, tickPhaseNs: Ns): void {
-    this.#toldAt = startNs;
+    this.#cpu.toldAt = startNs;
     this.#tick.start(startNs, tickPhaseNs);
     this.watchdog.start(startNs, this.time.nowNs(startNs), this.time.stealClock.takenNs);
     this.#task.start(startNs);
@@ -101,28 +111,26 @@ export class GuestCpu {
   }
 
   enter(now: Ns): void {
-    this.#toldAt = now;
-    if (this.#offline) this.#comeOnline(now);
-    else if (this.#idle) this.#exitIdle(now);
-    else this.#takeTick(this.#task.mode, this.#tick.takeDue(now), now);
+    const cpu = this.#cpu;
+    cpu.toldAt = now;
+    if (cpu.offline) this.#comeOnline(now);
+    else if (cpu.idle) this.#exitIdle(now);
+    else if (now >= cpu.nextTick) this.#takeDueTick(now);
     this.#runTimers(now);
-    this.#idle = this.#task.halted;
-    if (now >= this.#hotplug.offlineAt) this.#goOffline();
   }
 
   /** @param notRunNs how much of the span since the last told instant a real machine took away unseen */
   advance(now: Ns, notRunNs: Ns = 0): void {
-    const ranNs = now - this.#toldAt - notRunNs;
-    this.#toldAt = now;
-    this.#takeTick(this.#task.mode, this.#tick.takeDue(now), now);
+    const cpu = this.#cpu;
+    const ranNs = now - cpu.toldAt - notRunNs;
+    cpu.toldAt = now;
+    if (now >= cpu.nextTick) this.#takeDueTick(now);
     this.#task.ran(ranNs, now);
     this.#runTimers(now);
-    this.#idle = this.#task.halted;
-    if (now >= this.#hotplug.offlineAt) this.#goOffline();
   }
 
   leave(now: Ns): void {
-    this.#toldAt = now;
+    this.#cpu.toldAt = now;
   }
 
   /**
@@ -130,13 +138,13 @@ export class GuestCpu {
    * out of guest would have found at its next entry are lost.
    */
   finish(now: Ns): void {
-    if (this.#offline) return;
+    if (this.#cpu.offline) return;
     const due = this.#tick.takeDue(now);
-    if (this.#idle) {
+    if (this.#cpu.idle) {
       this.#accounting.accountIdleExit(due);
-      this.ticks += due;
+      this.#cpu.ticks += due;
     } else {
-      this.lostTicks += due;
+      this.#cpu.lostTicks += due;
     }
   }
 
@@ -148,32 +156,44 @@ export class GuestCpu {
     const due = this.#tick.takeDue(now);
     const withoutTick = Math.max(0, due - 1);
     this.#accounting.accountIdleExit(withoutTick);
-    this.ticks += withoutTick;
-    this.watchdog.touch(this.time.nowNs(now), this.time.stealClock.takenNs);
-    if (due > 0) this.#takeTick(CpuMode.Idle, 1, now);
+    this.#cpu.ticks += withoutTick;
+    this.watchdog.touch(this.time.nowNs(now), this.#cpu.stealTakenNs);
+    if (due > 0) this.#takeTick(CpuMode.Idle, now);
     this.#task.woken(now);
   }
 
   /** Exactly one tick is delivered, however many fell due. */
-  #takeTick(mode: CpuMode, due: number, now: Ns): void {
-    if (due === 0) return;
-    this.ticks++;
-    this.lostTicks += due - 1;
+  #takeDueTick(now: Ns): void {
+    this.#cpu.lostTicks += this.#tick.takeDue(now) - 1;
+    this.#takeTick(this.#task.mode, now);
+  }
+
+  #takeTick(mode: CpuMode, now: Ns): void {
+    const cpu = this.#cpu;
+    cpu.ticks++;
     this.#accounting.accountProcessTick(mode);
     const clockNs = this.time.nowNs(now);
     // pvclock_touch_watchdogs: while the host held the whole guest, no task of it could run.
-    if (this.time.kvmclock.takeGuestStopped()) this.watchdog.touch(clockNs, this.time.stealClock.takenNs);
-    this.watchdog.check(clockNs, this.time.stealClock.takenNs);
+    if (this.time.kvmclock.takeGuestStopped()) this.watchdog.touch(clockNs, cpu.stealTakenNs);
+    this.watchdog.check(clockNs, cpu.stealTakenNs);
   }
 
+  /** Timers come after the tick; then the task goes on or halts. */
   #runTimers(now: Ns): void {
+    const cpu = this.#cpu;
+    if (now >= cpu.nextSample) this.#runWatchdog(now);
+    cpu.idle = this.#task.halted;
+    if (now >= cpu.offlineAt) this.#goOffline();
+  }
+
+  #runWatchdog(now: Ns): void {
     if (!this.watchdog.sampleDue(now)) return;
-    if (this.#task.preemptible) this.watchdog.touch(this.time.nowNs(now), this.time.stealClock.takenNs);
+    if (this.#task.preemptible) this.watchdog.touch(this.time.nowNs(now), this.#cpu.stealTakenNs);
   }
 
   /** cpu_down: the host must write this CPU's page no more, and nothing here falls due. */
   #goOffline(): void {
-    this.#offline = true;
+    this.#cpu.offline = true;
     this.time.unregister();
     this.#tick.stop();
     this.watchdog.stop();
@@ -181,7 +201,7 @@ export class GuestCpu {
 
   /** cpu_up: registers the page again, whose steal is a new baseline. Deadlines that passed meanwhile were nobody's. */
   #comeOnline(now: Ns): void {
-    this.#offline = false;
+    this.#cpu.offline = false;
     this.#hotplug.cameOnline();
     this.time.registerAgain();
     this.#tick.resume(now);

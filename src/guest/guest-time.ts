@@ -3,10 +3,12 @@ import { type Hypercalls, MSR_ENABLE_BIT, MSR_KVM_SYSTEM_TIME_NEW } from "../sha
 import { PAGE_WORDS, PAGE_WORDS_NS } from "../shared/pvclock-page.js";
 import { U64 } from "../shared/u64.js";
 import type { Ns } from "../shared/units.js";
-import { discoverFeatures, type KvmFeatures } from "./features.js";
+import { type CpuState, NO_PAGE } from "./cpu-state.js";
+import type { KvmFeatures } from "./features.js";
 import { publishPvclockAddress, pvclockAddressOf } from "./kernel-data.js";
 import { Kvmclock } from "./kvmclock.js";
 import type { LastValue } from "./last-value.js";
+import { OwnPage } from "./own-page.js";
 import { type PageLocation, PageReader } from "./page-reader.js";
 import { StealClock } from "./steal-clock.js";
 import type { TscRegister } from "./tsc-register.js";
@@ -26,32 +28,32 @@ export class GuestTime {
   readonly reader: PageReader;
   readonly stealClock: StealClock;
   readonly kvmclock: Kvmclock;
-  /** Reads of other CPUs' pages that were consistent. */
-  remoteReads = 0;
   readonly #machine: GuestMachine;
   readonly #hypercalls: Hypercalls;
   readonly #features: KvmFeatures;
-  readonly #cpu: number;
+  readonly #page: OwnPage;
+  readonly #cpu: CpuState;
   readonly #locations: (PageLocation | undefined)[] = [];
-  #page: PageLocation | null = null;
-  #gpa = 0;
-  #accountSteal = false;
-  #nextRemote: number;
 
-  /** Boots as far as CPUID: what the host offers decides how wide the page is. */
-  constructor(machine: GuestMachine, hypercalls: Hypercalls, cpu: number) {
+  /** @param features what the CPU found when it booted: they decide how wide the page is */
+  constructor(machine: GuestMachine, hypercalls: Hypercalls, features: KvmFeatures, cpu: CpuState) {
     this.#machine = machine;
     this.#hypercalls = hypercalls;
+    this.#features = features;
     this.#cpu = cpu;
-    this.#nextRemote = cpu;
-    this.#features = discoverFeatures(hypercalls);
-    this.reader = new PageReader(machine.ram, this.#features.stealNs ? PAGE_WORDS_NS : PAGE_WORDS);
-    this.stealClock = new StealClock(this.reader, this.#features.stealNs);
-    this.kvmclock = new Kvmclock(this.reader, machine.tsc, machine.lastValue);
+    this.#page = new OwnPage(machine, cpu);
+    this.reader = new PageReader(machine.ram, features.stealNs ? PAGE_WORDS_NS : PAGE_WORDS, cpu);
+    this.stealClock = new StealClock(this.reader, this.#page, features.stealNs, cpu);
+    this.kvmclock = new Kvmclock(this.reader, machine.tsc, machine.lastValue, cpu);
   }
 
   get registered(): boolean {
-    return this.#page !== null;
+    return this.#page.registered;
+  }
+
+  /** Reads of other CPUs' pages that were consistent. */
+  get remoteReads(): number {
+    return this.#cpu.rare.remoteReads;
   }
 
   /**
@@ -59,47 +61,49 @@ export class GuestTime {
    * without steal, on the clock it has without a hypervisor's help.
    */
   register(gpa: number, accountSteal: boolean): void {
-    this.#gpa = gpa;
-    this.#accountSteal = accountSteal;
+    this.#cpu.rare.gpa = gpa;
+    this.#cpu.rare.accountSteal = accountSteal;
     if (!this.#features.clocksource) return;
     const value = new U64().setNumber(gpa);
     value.low |= MSR_ENABLE_BIT;
     if (!this.#hypercalls.writeMsr(MSR_KVM_SYSTEM_TIME_NEW, value)) return;
-    this.#page = { base: gpa >>> 2, audit: this.#machine.auditOf(this.#cpu) };
-    publishPvclockAddress(this.#machine.ram, this.#cpu, gpa);
-    if (accountSteal && (this.#features.stealMs || this.#features.stealNs)) this.stealClock.enable(this.#page);
+    this.#cpu.pageBase = gpa >>> 2;
+    publishPvclockAddress(this.#machine.ram, this.#cpu.cpu, gpa);
+    if (accountSteal && (this.#features.stealMs || this.#features.stealNs)) this.stealClock.enable();
   }
 
   /** The CPU is online again: kvm_cpu_online. */
   registerAgain(): void {
-    this.register(this.#gpa, this.#accountSteal);
+    this.register(this.#cpu.rare.gpa, this.#cpu.rare.accountSteal);
   }
 
   /** Before the CPU goes offline: the host must not write to memory that the guest may reuse. */
   unregister(): void {
     this.stealClock.disable();
-    publishPvclockAddress(this.#machine.ram, this.#cpu, 0);
-    this.#page = null;
+    publishPvclockAddress(this.#machine.ram, this.#cpu.cpu, 0);
+    this.#cpu.pageBase = NO_PAGE;
     this.#hypercalls.writeMsr(MSR_KVM_SYSTEM_TIME_NEW, new U64());
   }
 
   /** The kernel's clock: kvmclock with a registered page, the timer's own time without. */
   nowNs(timerNow: Ns): Ns {
-    return this.#page === null ? timerNow : this.kvmclock.readNs(this.#page);
+    return this.#page.registered ? this.kvmclock.readNs(this.#page) : timerNow;
   }
 
   /** Reads its own page. @returns whether there is one and the read was consistent */
   readOwn(): boolean {
-    return this.#page !== null && this.reader.read(this.#page);
+    return this.#page.registered && this.reader.read(this.#page);
   }
 
   /** Reads the next other CPU's page, as a kernel does that updates a remote run queue's clock. */
   readRemote(): void {
     const { cpuCount, ram } = this.#machine;
-    this.#nextRemote = (this.#nextRemote + 1) % cpuCount;
-    if (this.#nextRemote === this.#cpu) return;
-    const gpa = pvclockAddressOf(ram, this.#nextRemote);
-    if (gpa !== 0 && this.reader.read(this.#locationOf(this.#nextRemote, gpa))) this.remoteReads++;
+    const { cpu, rare } = this.#cpu;
+    rare.remoteSteps = (rare.remoteSteps + 1) % cpuCount;
+    if (rare.remoteSteps === 0) return;
+    const remote = (cpu + rare.remoteSteps) % cpuCount;
+    const gpa = pvclockAddressOf(ram, remote);
+    if (gpa !== 0 && this.reader.read(this.#locationOf(remote, gpa))) rare.remoteReads++;
   }
 
   #locationOf(cpu: number, gpa: number): PageLocation {

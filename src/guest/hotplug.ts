@@ -1,4 +1,5 @@
 import type { Ns } from "../shared/units.js";
+import { CpuState } from "./cpu-state.js";
 
 /** A CPU is taken offline by its own kernel, and brought online again: by the kernel's clock, from the CPU's start. */
 export interface HotplugEvent {
@@ -9,33 +10,38 @@ export interface HotplugEvent {
 /** When one CPU is to be offline: what an administrator writes to /sys/devices/system/cpu/cpuN/online. */
 export class Hotplug {
   readonly #events: readonly HotplugEvent[];
-  #startedAt: Ns = 0;
-  #next = 0;
+  readonly #cpu: CpuState;
 
   /** @param events in order, none before the one in front of it is over */
-  constructor(events: readonly HotplugEvent[]) {
+  constructor(events: readonly HotplugEvent[], cpu = new CpuState()) {
     this.#events = events;
+    this.#cpu = cpu;
   }
 
   /** When the CPU is to go offline next; Infinity for never. */
-  offlineAt: Ns = Number.POSITIVE_INFINITY;
+  get offlineAt(): Ns {
+    return this.#cpu.offlineAt;
+  }
+
   /** Of the event that is due or going on: when it is wanted online again. */
-  onlineAt: Ns = Number.POSITIVE_INFINITY;
+  get onlineAt(): Ns {
+    return this.#cpu.rare.onlineAt;
+  }
 
   start(now: Ns): void {
-    this.#startedAt = now;
+    this.#cpu.rare.hotplugStartedAt = now;
     this.#setNext();
   }
 
   /** The CPU is online again. */
   cameOnline(): void {
-    this.#next++;
+    this.#cpu.rare.hotplugNext++;
     this.#setNext();
   }
 
   #setNext(): void {
-    const event = this.#events.at(this.#next);
-    this.offlineAt = event === undefined ? Number.POSITIVE_INFINITY : this.#startedAt + event.atNs;
-    this.onlineAt = event === undefined ? Number.POSITIVE_INFINITY : this.offlineAt + event.forNs;
+    const event = this.#events.at(this.#cpu.rare.hotplugNext);
+    this.#cpu.offlineAt = event === undefined ? Number.POSITIVE_INFINITY : this.#cpu.rare.hotplugStartedAt + event.atNs;
+    this.#cpu.rare.onlineAt = event === undefined ? Number.POSITIVE_INFINITY : this.#cpu.offlineAt + event.forNs;
   }
 }

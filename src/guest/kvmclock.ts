@@ -13,6 +13,7 @@ import { pvclockScaleDelta } from "../shared/tsc.js";
 import { U64 } from "../shared/u64.js";
 import type { Ns } from "../shared/units.js";
 import { clearGuestStopped, versionUnchanged } from "../shared/version-protocol.js";
+import { CpuState } from "./cpu-state.js";
 import type { LastValue } from "./last-value.js";
 import { MAX_READ_RETRIES, type PageLocation, type PageReader } from "./page-reader.js";
 import type { TscRegister } from "./tsc-register.js";
@@ -43,15 +44,16 @@ export class Kvmclock {
   readonly #lastValue: LastValue;
   readonly #cycles = CYCLES;
   readonly #ns = NANOSECONDS;
-  #lastNs: Ns = 0;
-  /** The last reading before the monotonic guard, for whoever checks the guard. */
-  rawNs: Ns = 0;
-  #guestStopped = false;
+  readonly #cpu: CpuState;
 
-  constructor(reader: PageReader, tsc: TscRegister, lastValue: LastValue) {
+  /** The last reading by this object before the monotonic guard, for whoever checks the guard. */
+  rawNs: Ns = 0;
+
+  constructor(reader: PageReader, tsc: TscRegister, lastValue: LastValue, cpu = new CpuState()) {
     this.#reader = reader;
     this.#tsc = tsc;
     this.#lastValue = lastValue;
+    this.#cpu = cpu;
   }
 
   /**
@@ -60,21 +62,23 @@ export class Kvmclock {
    */
   readNs(page: PageLocation): Ns {
     const read = this.#readUnguarded(page);
-    if (!read) this.#ns.setNumber(this.#lastNs);
+    if (!read) this.#ns.setNumber(this.#cpu.clockNs);
     this.rawNs = this.#ns.toNumber();
     const flags = read ? flagsOf(this.#reader.words[SHIFT_AND_FLAGS_WORD]) : 0;
-    if ((flags & FLAG_GUEST_STOPPED) !== 0 && clearGuestStopped(this.#reader.ram, page.base)) this.#guestStopped = true;
-    if ((flags & FLAG_TSC_STABLE) === 0 && !this.#lastValue.raise(this.#ns)) return this.#lastNs;
-    this.#lastNs = this.#ns.toNumber();
-    if (!read) this.rawNs = this.#lastNs;
-    return this.#lastNs;
+    const stopped = (flags & FLAG_GUEST_STOPPED) !== 0 && clearGuestStopped(this.#reader.ram, page.base);
+    if (stopped) this.#cpu.guestStopped = true;
+    if ((flags & FLAG_TSC_STABLE) === 0 && !this.#lastValue.raise(this.#ns)) return this.#cpu.clockNs;
+    const clockNs = this.#ns.toNumber();
+    this.#cpu.clockNs = clockNs;
+    if (!read) this.rawNs = clockNs;
+    return clockNs;
   }
 
   /** Whether the host had stopped this guest, as a reading since the last call found: no CPU of it could run. */
   takeGuestStopped(): boolean {
-    const stopped = this.#guestStopped;
-    this.#guestStopped = false;
-    return stopped;
+    const { guestStopped } = this.#cpu;
+    if (guestStopped) this.#cpu.guestStopped = false;
+    return guestStopped;
   }
 
   /**

@@ -1,6 +1,7 @@
 import type { AuditRing } from "../shared/audit-ring.js";
 import { PAGE_WORDS, PAGE_WORDS_NS } from "../shared/pvclock-page.js";
 import { GAVE_UP, readPage } from "../shared/version-protocol.js";
+import { CpuState } from "./cpu-state.js";
 
 /**
  * Some 60 us of an odd version. A writer takes about 0.1 us, some 20 us before its code is compiled; beyond that it was
@@ -22,58 +23,95 @@ export interface PageLocation {
 const WORDS = new Int32Array(PAGE_WORDS);
 const WORDS_NS = new Int32Array(PAGE_WORDS_NS);
 
-/** Reads pages under the version protocol, and counts what it met. One per vCPU, which owns it alone. */
+/** Reads pages under the version protocol, and counts for each vCPU what it met. */
 export class PageReader {
   /** The words of this thread's last consistent read: to be used before anybody in it reads again. */
   readonly words: Int32Array;
   readonly ram: Int32Array;
   readonly #wordCount: number;
-  #untilAudit = AUDIT_INTERVAL;
-
-  consistent = 0;
-  overlapped = 0;
-  retries = 0;
-  maxRetries = 0;
-  gaveUp = 0;
-  audited = 0;
-  auditedOverlapped = 0;
-  torn = 0;
+  readonly #cpu: CpuState;
 
   /** @param wordCount PAGE_WORDS or PAGE_WORDS_NS, as the host offers */
-  constructor(ram: Int32Array, wordCount: number) {
+  constructor(ram: Int32Array, wordCount: number, cpu = new CpuState()) {
     this.ram = ram;
     this.#wordCount = wordCount;
     this.words = wordCount === PAGE_WORDS ? WORDS : WORDS_NS;
+    this.#cpu = cpu;
+  }
+
+  get consistent(): number {
+    return this.#cpu.consistentReads;
+  }
+
+  get overlapped(): number {
+    return this.#cpu.rare.overlappedReads;
+  }
+
+  get retries(): number {
+    return this.#cpu.rare.readRetries;
+  }
+
+  get maxRetries(): number {
+    return this.#cpu.rare.maxReadRetries;
+  }
+
+  get gaveUp(): number {
+    return this.#cpu.rare.readsGivenUp;
+  }
+
+  get audited(): number {
+    return this.#cpu.rare.auditedReads;
+  }
+
+  get auditedOverlapped(): number {
+    return this.#cpu.rare.auditedOverlappedReads;
+  }
+
+  get torn(): number {
+    return this.#cpu.rare.tornReads;
   }
 
   /** @returns whether `words` now holds one consistent update of the page; false: it gave up and they are 0 */
   read(page: PageLocation): boolean {
     const retries = readPage(this.ram, page.base, this.words, this.#wordCount, MAX_READ_RETRIES);
+    if (retries !== 0) return this.#overlapped(page, retries);
+    const cpu = this.#cpu;
+    cpu.consistentReads++;
+    const sinceAudit = cpu.readsSinceAudit + 1;
+    cpu.readsSinceAudit = sinceAudit;
+    if (sinceAudit === AUDIT_INTERVAL) this.#audit(page, false);
+    return true;
+  }
+
+  /** The rest of a read that was not consistent at once. */
+  #overlapped(page: PageLocation, retries: number): boolean {
+    const { rare } = this.#cpu;
     if (retries === GAVE_UP) {
-      this.gaveUp++;
+      rare.readsGivenUp++;
       this.#countRetries(MAX_READ_RETRIES);
       return false;
     }
-    this.consistent++;
-    if (retries > 0) this.#countRetries(retries);
-    this.#untilAudit--;
-    if (retries > 0 || this.#untilAudit === 0) this.#audit(page.audit, retries > 0);
+    this.#cpu.consistentReads++;
+    this.#countRetries(retries);
+    this.#audit(page, true);
     return true;
   }
 
   #countRetries(retries: number): void {
-    this.overlapped++;
-    this.retries += retries;
-    if (retries > this.maxRetries) this.maxRetries = retries;
+    const { rare } = this.#cpu;
+    rare.overlappedReads++;
+    rare.readRetries += retries;
+    if (retries > rare.maxReadRetries) rare.maxReadRetries = retries;
   }
 
-  #audit(audit: AuditRing | null, overlapped: boolean): void {
-    this.#untilAudit = AUDIT_INTERVAL;
+  #audit({ audit }: PageLocation, overlapped: boolean): void {
+    this.#cpu.readsSinceAudit = 0;
     if (audit === null) return;
     const verdict = audit.check(this.words[0], this.words, this.#wordCount);
     if (verdict === "unaudited") return;
-    this.audited++;
-    if (overlapped) this.auditedOverlapped++;
-    if (verdict === "torn") this.torn++;
+    const { rare } = this.#cpu;
+    rare.auditedReads++;
+    if (overlapped) rare.auditedOverlappedReads++;
+    if (verdict === "torn") rare.tornReads++;
   }
 }

@@ -9,16 +9,9 @@ import {
 } from "../shared/pvclock-page.js";
 import { U64 } from "../shared/u64.js";
 import { NS_PER_MS, type Ns } from "../shared/units.js";
+import { CpuState } from "./cpu-state.js";
 import type { PageLocation, PageReader } from "./page-reader.js";
-
-/** What was taken without a break, from the version of the baseline to that of the last read that carried the flag. */
-export interface StealStretch {
-  /** Index of the page's version word. */
-  readonly base: number;
-  readonly firstVersion: number;
-  readonly lastVersion: number;
-  readonly takenNs: Ns;
-}
+import type { StealStretch } from "./steal-stretch.js";
 
 /** Scratch of this thread. */
 const VALUE = new U64();
@@ -33,87 +26,89 @@ const LAST = new U64();
  */
 export class StealClock {
   readonly #reader: PageReader;
+  readonly #page: PageLocation;
   readonly #nanoseconds: boolean;
   readonly #value = VALUE;
-  /** The last value read: two halves. */
-  #lastHigh = 0;
-  #lastLow = 0;
-  #page: PageLocation | null = null;
-
-  /** The last read carried the steal flag. */
-  active = false;
-  /** All that takeNs ever handed out. */
-  takenNs: Ns = 0;
-  /** Those that a new baseline ended; null while there are none. */
-  #endedStretches: StealStretch[] | null = null;
-  /** Of the stretch that goes on; no version while nothing was read. */
-  #base = 0;
-  #firstVersion = 0;
-  #lastVersion = 0;
-  #takenBeforeNs: Ns = 0;
+  readonly #cpu: CpuState;
 
   /** @param nanoseconds whether to use the 64-bit extension instead of the RFC's 32-bit ms */
-  constructor(reader: PageReader, nanoseconds: boolean) {
+  constructor(reader: PageReader, page: PageLocation, nanoseconds: boolean, cpu = new CpuState()) {
     this.#reader = reader;
+    this.#page = page;
     this.#nanoseconds = nanoseconds;
+    this.#cpu = cpu;
+  }
+
+  /** The last read carried the steal flag. */
+  get active(): boolean {
+    return this.#cpu.stealActive;
+  }
+
+  /** All that takeNs ever handed out. */
+  get takenNs(): Ns {
+    return this.#cpu.stealTakenNs;
   }
 
   /** One for each baseline: what was stolen between two of them is nobody's. For whoever keeps a log of the page. */
   get stretches(): readonly StealStretch[] {
-    const ended = this.#endedStretches ?? [];
-    if (this.#lastVersion === 0) return ended;
-    const takenNs = this.takenNs - this.#takenBeforeNs;
-    return [...ended, { base: this.#base, firstVersion: this.#firstVersion, lastVersion: this.#lastVersion, takenNs }];
+    const { stealVersion, stealTakenNs } = this.#cpu;
+    const { endedStretches, stretchBase, stretchFirstVersion, takenBeforeStretchNs } = this.#cpu.rare;
+    if (stealVersion === 0) return endedStretches;
+    const stretch = { base: stretchBase, firstVersion: stretchFirstVersion, lastVersion: stealVersion };
+    return [...endedStretches, { ...stretch, takenNs: stealTakenNs - takenBeforeStretchNs }];
   }
 
   /** Starts from what the page holds now. */
-  enable(page: PageLocation): void {
-    this.#page = page;
-    this.active = false;
+  enable(): void {
+    this.#cpu.stealEnabled = true;
+    this.#cpu.stealActive = false;
     this.takeNs();
   }
 
   /** Stops: before the CPU goes offline, and when the guest has no page. */
   disable(): void {
-    this.#page = null;
-    this.active = false;
+    this.#cpu.stealEnabled = false;
+    this.#cpu.stealActive = false;
   }
 
   /** New time out of guest since the last call; 0 while disabled, without the flag, or when the read gave up. */
   takeNs(): Ns {
-    if (this.#page === null || !this.#reader.read(this.#page)) return 0;
+    if (!this.#cpu.stealEnabled || !this.#reader.read(this.#page)) return 0;
     const words = this.#reader.words;
     const flag = this.#nanoseconds ? FLAG_STEAL_NS : FLAG_STEAL_MS;
     if ((flagsOf(words[SHIFT_AND_FLAGS_WORD]) & flag) === 0) {
-      this.active = false;
+      this.#cpu.stealActive = false;
       return 0;
     }
     if (this.#nanoseconds) this.#value.set(words[STEAL_NS_WORD + 1], words[STEAL_NS_WORD]);
     else this.#value.set(0, words[STEAL_MS_WORD]);
-    return this.#advance(this.#page, words[VERSION_WORD]);
+    return this.#advance(words[VERSION_WORD]);
   }
 
-  #advance(page: PageLocation, version: number): Ns {
-    const takenNs = this.active ? this.#differenceNs() : this.#baseline(page, version);
-    this.#lastHigh = this.#value.high;
-    this.#lastLow = this.#value.low;
-    this.#lastVersion = version;
-    this.takenNs += takenNs;
+  #advance(version: number): Ns {
+    const cpu = this.#cpu;
+    const takenNs = cpu.stealActive ? this.#differenceNs() : this.#baseline(version);
+    cpu.stealHigh = this.#value.high;
+    cpu.stealLow = this.#value.low;
+    cpu.stealVersion = version;
+    cpu.stealTakenNs += takenNs;
     return takenNs;
   }
 
-  #baseline({ base }: PageLocation, version: number): Ns {
-    if (this.#lastVersion !== 0) this.#endedStretches = [...this.stretches];
-    this.#base = base;
-    this.#firstVersion = version;
-    this.#takenBeforeNs = this.takenNs;
-    this.active = true;
+  #baseline(version: number): Ns {
+    const { rare, stealVersion, stealTakenNs } = this.#cpu;
+    if (stealVersion !== 0) rare.endedStretches = this.stretches;
+    rare.stretchBase = this.#page.base;
+    rare.stretchFirstVersion = version;
+    rare.takenBeforeStretchNs = stealTakenNs;
+    this.#cpu.stealActive = true;
     return 0;
   }
 
   /** Modulo the width of the field: right as long as less than 49.71 days were stolen between two reads. */
   #differenceNs(): Ns {
-    if (!this.#nanoseconds) return ((this.#value.low - this.#lastLow) >>> 0) * NS_PER_MS;
-    return LAST.set(this.#lastHigh, this.#lastLow).subtractFrom(this.#value).toNumber();
+    const { stealHigh, stealLow } = this.#cpu;
+    if (!this.#nanoseconds) return ((this.#value.low - stealLow) >>> 0) * NS_PER_MS;
+    return LAST.set(stealHigh, stealLow).subtractFrom(this.#value).toNumber();
   }
 }

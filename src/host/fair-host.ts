@@ -10,7 +10,7 @@ import { HostTask } from "./host-task.js";
 import { KvmPlatform } from "./kvm-platform.js";
 import { Ledger } from "./ledger.js";
 import { type HostObserver, type PublisherConfig, PvclockPublisher } from "./pvclock-publisher.js";
-import { SchedEntity } from "./sched-entity.js";
+import { entityCells, RequestSize, SchedEntity } from "./sched-entity.js";
 import { OutState, type SchedNotifier } from "./sched-notifier.js";
 
 /** Who wants to run, and where it may. */
@@ -81,11 +81,11 @@ export class FairHost implements Host, SchedDecisions {
     this.#blocked = new Uint8Array(vcpuCount);
     this.commands = new CommandRing(vcpuCount);
     this.ledger = new Ledger(vcpuCount);
-    const { vcpus } = this.ledger;
+    const { ledger } = this;
     const measuredNs =
       config.measure === "wait"
-        ? (vcpu: number): Ns => vcpus[vcpu].waitNs
-        : (vcpu: number): Ns => vcpus[vcpu].outOfGuestNs;
+        ? (vcpu: number): Ns => ledger.of(vcpu).waitNs
+        : (vcpu: number): Ns => ledger.of(vcpu).outOfGuestNs;
     this.publisher = new PvclockPublisher(ram, vcpuCount, { ...config.publish, measuredNs }, observers);
     this.platform = new KvmPlatform(ram.byteLength, this.publisher);
     this.#notifiers = [this.ledger, ...observers, this.publisher];
@@ -284,10 +284,18 @@ export class FairHost implements Host, SchedDecisions {
 
 function entitiesOf(config: FairHostConfig): SchedEntity[] {
   const { sliceNs, vcpus, tasks } = config;
+  const cells = entityCells(vcpus.length + tasks.length);
+  const requests = new Map<number, RequestSize>();
+  const requestOf = (nice: number): RequestSize => {
+    const request = requests.get(nice) ?? new RequestSize(nice, sliceNs);
+    requests.set(nice, request);
+    return request;
+  };
   return [
-    ...vcpus.map(({ nice, pcpus }, id) => new SchedEntity(id, nice, pcpus, sliceNs, null)),
+    ...vcpus.map(({ nice, pcpus }, id) => new SchedEntity(id, requestOf(nice), pcpus, null, cells)),
     ...tasks.map(
-      ({ nice, pcpus, duty }, index) => new SchedEntity(vcpus.length + index, nice, pcpus, sliceNs, new HostTask(duty)),
+      ({ nice, pcpus, duty }, index) =>
+        new SchedEntity(vcpus.length + index, requestOf(nice), pcpus, new HostTask(duty), cells),
     ),
   ];
 }

@@ -6,33 +6,61 @@ import { WaitHistograms } from "./wait-histogram.js";
 export const LedgerState = { Run: 0, ...OutState } as const;
 export type LedgerState = (typeof LedgerState)[keyof typeof LedgerState];
 
-/** One vCPU's figures stand side by side: a total for each LedgerState, and since when it is in the present one. */
+/** One vCPU's figures stand side by side, in one line of the cache: a total for each LedgerState comes first. */
 const CELLS = 8;
 const SINCE = 4;
+const STATE = 5;
+const ENTRIES = 6;
+const LAST_PCPU = 7;
+
+/** What a ledger is written in. */
+interface Books {
+  readonly cells: Float64Array;
+  readonly migrations: Uint32Array;
+  readonly histograms: WaitHistograms;
+}
 
 /** One vCPU's time, split without a rest: run + wait + halt + offline = elapsed, exactly, at every instant. */
 export class VcpuLedger {
-  state: LedgerState = LedgerState.Wait;
   readonly #cells: Float64Array;
-  readonly #base: number;
+  readonly #migrations: Uint32Array;
   readonly #histograms: WaitHistograms;
-  readonly #vcpu: number;
-  entries = 0;
-  migrations = 0;
-  #lastPcpu = -1;
+  #vcpu = 0;
+  #base = 0;
 
-  /** @param cells of all vCPUs: typed and in one place, so that to book is to touch one line of the cache */
-  constructor(cells: Float64Array, histograms: WaitHistograms, vcpu: number) {
+  /** @param books of all vCPUs; this shows the first one's, until another is selected */
+  constructor({ cells, migrations, histograms }: Books) {
     this.#cells = cells;
-    this.#base = vcpu * CELLS;
+    this.#migrations = migrations;
     this.#histograms = histograms;
+  }
+
+  /** Shows another vCPU's time from now on. */
+  select(vcpu: number): this {
     this.#vcpu = vcpu;
+    this.#base = vcpu * CELLS;
+    return this;
   }
 
   begin(now: Ns): void {
     this.#cells[this.#base + SINCE] = now;
   }
 
+  get state(): LedgerState {
+    return this.#cells[this.#base + STATE] as LedgerState;
+  }
+  set state(state: LedgerState) {
+    this.#cells[this.#base + STATE] = state;
+  }
+  get entries(): number {
+    return this.#cells[this.#base + ENTRIES];
+  }
+  set entries(entries: number) {
+    this.#cells[this.#base + ENTRIES] = entries;
+  }
+  get migrations(): number {
+    return this.#migrations[this.#vcpu];
+  }
   /** Since when it is in its present state. */
   get sinceNs(): Ns {
     return this.#cells[this.#base + SINCE];
@@ -64,11 +92,14 @@ export class VcpuLedger {
 
   /** Books the time since the last change, and goes on in another state. */
   changeTo(state: LedgerState, now: Ns): void {
-    const spanNs = now - this.sinceNs;
-    if (this.state === LedgerState.Wait && spanNs > 0) this.#histograms.record(this.#vcpu, spanNs);
-    this.#cells[this.#base + this.state] += spanNs;
-    this.#cells[this.#base + SINCE] = now;
-    this.state = state;
+    const cells = this.#cells;
+    const base = this.#base;
+    const before = cells[base + STATE];
+    const spanNs = now - cells[base + SINCE];
+    if (before === LedgerState.Wait && spanNs > 0) this.#histograms.record(this.#vcpu, spanNs);
+    cells[base + before] += spanNs;
+    cells[base + SINCE] = now;
+    cells[base + STATE] = state;
   }
 
   /** Part of the time in the present state was a wait after all: so says who could see it, later. */
@@ -86,45 +117,72 @@ export class VcpuLedger {
 
   enterOn(pcpu: number, now: Ns): void {
     this.changeTo(LedgerState.Run, now);
-    this.entries++;
-    if (this.#lastPcpu >= 0 && this.#lastPcpu !== pcpu) this.migrations++;
-    this.#lastPcpu = pcpu;
+    const cells = this.#cells;
+    const base = this.#base;
+    cells[base + ENTRIES]++;
+    const lastPcpu = cells[base + LAST_PCPU];
+    if (lastPcpu >= 0 && lastPcpu !== pcpu) this.#migrations[this.#vcpu]++;
+    cells[base + LAST_PCPU] = pcpu;
   }
 }
 
 /** The host's truth about every vCPU. It never passes through a page. */
 export class Ledger implements SchedNotifier {
-  readonly vcpus: VcpuLedger[];
+  readonly #books: Books;
+  readonly #vcpuCount: number;
+  /** Whoever is selected: an object for each of 100,000 vCPUs would cost a switch more than its books do. */
+  readonly #selected: VcpuLedger;
+  #vcpus: readonly VcpuLedger[] | null = null;
 
   constructor(vcpuCount: number) {
     const cells = new Float64Array(vcpuCount * CELLS);
-    const histograms = new WaitHistograms(vcpuCount);
-    this.vcpus = Array.from({ length: vcpuCount }, (_, vcpu) => new VcpuLedger(cells, histograms, vcpu));
+    for (let base = 0; base < cells.length; base += CELLS) {
+      cells[base + STATE] = LedgerState.Wait;
+      cells[base + LAST_PCPU] = -1;
+    }
+    const migrations = new Uint32Array(vcpuCount);
+    this.#books = { cells, migrations, histograms: new WaitHistograms(vcpuCount) };
+    this.#vcpuCount = vcpuCount;
+    this.#selected = new VcpuLedger(this.#books);
+  }
+
+  /** Each vCPU's time, for whoever looks at all of them. */
+  get vcpus(): readonly VcpuLedger[] {
+    this.#vcpus ??= Array.from({ length: this.#vcpuCount }, (_, vcpu) => new VcpuLedger(this.#books).select(vcpu));
+    return this.#vcpus;
+  }
+
+  /** One vCPU's time, until this is asked for another. */
+  of(vcpu: number): VcpuLedger {
+    return this.#selected.select(vcpu);
   }
 
   /** Time counts from here: every vCPU waits for a pCPU. */
   begin(now: Ns): void {
-    for (const vcpu of this.vcpus) vcpu.begin(now);
+    for (let vcpu = 0; vcpu < this.#vcpuCount; vcpu++) this.of(vcpu).begin(now);
   }
 
   schedOut(vcpu: number, state: OutState, now: Ns): void {
-    this.vcpus[vcpu].changeTo(state, now);
+    this.of(vcpu).changeTo(state, now);
   }
 
   woken(vcpu: number, now: Ns): void {
-    this.vcpus[vcpu].changeTo(LedgerState.Wait, now);
+    this.of(vcpu).changeTo(LedgerState.Wait, now);
   }
 
   suspended(vcpu: number, now: Ns): void {
-    this.vcpus[vcpu].changeTo(LedgerState.Offline, now);
+    this.of(vcpu).changeTo(LedgerState.Offline, now);
   }
 
   schedIn(vcpu: number, pcpu: number, now: Ns): void {
-    this.vcpus[vcpu].enterOn(pcpu, now);
+    this.of(vcpu).enterOn(pcpu, now);
   }
 
   /** Ends the run: books everything up to now, waits in progress included. */
   close(now: Ns): void {
-    for (const vcpu of this.vcpus) vcpu.changeTo(vcpu.state, now);
+    for (let vcpu = 0; vcpu < this.#vcpuCount; vcpu++) {
+      const account = this.of(vcpu);
+      account.changeTo(account.state, now);
+    }
   }
 }

@@ -42,7 +42,7 @@ export class LinuxHost implements Host {
     this.#halted = new Uint8Array(config.vcpuCount);
     this.commands = new CommandRing(config.vcpuCount);
     this.ledger = new Ledger(config.vcpuCount);
-    const measuredNs = (vcpu: number): Ns => this.ledger.vcpus[vcpu].waitNs;
+    const measuredNs = (vcpu: number): Ns => this.ledger.of(vcpu).waitNs;
     const publish: PublisherConfig = { ...config.publish, policy: "entry", measuredNs };
     this.publisher = new PvclockPublisher(ram, config.vcpuCount, publish, observers);
     this.platform = new KvmPlatform(ram.byteLength, this.publisher);
@@ -99,7 +99,7 @@ export class LinuxHost implements Host {
    * @param slices how often the thread was put on a CPU: the real entries
    */
   observe(vcpu: number, waitedNs: Ns, slices: number, now: Ns): void {
-    const account = this.ledger.vcpus[vcpu];
+    const account = this.ledger.of(vcpu);
     account.entries += slices;
     if (waitedNs === 0) return;
     // It comes out of what the ledger said so far: run; or halt, when the thread was taken off between its stamp and its park.
@@ -127,7 +127,7 @@ export class LinuxHost implements Host {
     this.#running++;
     for (const notifier of this.#notifiers) notifier.schedIn(vcpu, THE_MACHINE, now);
     // The kernel counts this entry too, and says so at the next observation.
-    this.ledger.vcpus[vcpu].entries--;
+    this.ledger.of(vcpu).entries--;
     this.commands.push(HostCommand.Grant, vcpu);
   }
 }

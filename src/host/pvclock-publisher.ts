@@ -52,15 +52,19 @@ export type HostObserver = SchedNotifier & PageObserver;
 /** A vCPU's registered page, as the host knows it. */
 export interface PublishedPage {
   /** Index of its version word, -1 while none is registered. */
-  base: number;
-  /** The measure at the first registration, from which the page counts. */
-  baselineNs: Ns;
-  everRegistered: boolean;
-  lastPcpu: number;
-  updates: number;
-  version: number;
-  stealNs: Ns;
+  readonly base: number;
+  readonly updates: number;
+  /** What the last update said. */
+  readonly stealNs: Ns;
 }
+
+/** What is known of a vCPU's page, side by side: to publish is to touch one line of the cache. */
+const CELLS = 4;
+const BASE = 0;
+const UPDATES = 1;
+const STEAL = 2;
+/** The measure at the first registration, from which the page counts; not a number before. */
+const BASELINE = 3;
 
 /**
  * Writes the pvclock pages: kvm_guest_time_update (arch/x86/kvm/x86.c) with the RFC's steal field. The hypervisor alone
@@ -70,7 +74,9 @@ export class PvclockPublisher implements SchedNotifier {
   readonly #ram: Int32Array;
   readonly #config: PublisherConfig;
   readonly #observers: readonly PageObserver[];
-  readonly #pages: PublishedPage[];
+  readonly #cells: Float64Array;
+  /** By vCPU: where its page was written last, when that matters; -1 for nowhere. */
+  readonly #lastPcpus: Int32Array;
   readonly #values = new Int32Array(PAGE_WORDS_NS);
   readonly #cycles = new U64();
   #offersSteal: boolean;
@@ -81,15 +87,12 @@ export class PvclockPublisher implements SchedNotifier {
     this.#config = config;
     this.#observers = observers;
     this.#offersSteal = config.offersSteal;
-    this.#pages = Array.from({ length: vcpuCount }, () => ({
-      base: -1,
-      baselineNs: 0,
-      everRegistered: false,
-      lastPcpu: -1,
-      updates: 0,
-      version: 0,
-      stealNs: 0,
-    }));
+    this.#cells = new Float64Array(vcpuCount * CELLS);
+    this.#lastPcpus = new Int32Array(vcpuCount).fill(-1);
+    for (let row = 0; row < this.#cells.length; row += CELLS) {
+      this.#cells[row + BASE] = -1;
+      this.#cells[row + BASELINE] = Number.NaN;
+    }
     this.#fillConstants();
   }
 
@@ -108,39 +111,40 @@ export class PvclockPublisher implements SchedNotifier {
     return this.#offersSteal && this.#config.nanoseconds;
   }
 
-  pageOf(vcpu: number): Readonly<PublishedPage> {
-    return this.#pages[vcpu];
+  pageOf(vcpu: number): PublishedPage {
+    const [base, updates, stealNs] = this.#cells.subarray(vcpu * CELLS);
+    return { base, updates, stealNs };
   }
 
   /** Takes a page into use and fills it at once. Time out of guest counts from the vCPU's first registration. */
   register(vcpu: number, base: number, now: Ns): void {
-    const page = this.#pages[vcpu];
-    if (!page.everRegistered) page.baselineNs = this.#config.measuredNs(vcpu) - this.#config.stealAtStartNs;
-    page.everRegistered = true;
-    page.base = base;
+    const row = vcpu * CELLS;
+    const first = Number.isNaN(this.#cells[row + BASELINE]);
+    if (first) this.#cells[row + BASELINE] = this.#config.measuredNs(vcpu) - this.#config.stealAtStartNs;
+    this.#cells[row + BASE] = base;
     for (const observer of this.#observers) observer.registered(vcpu, base);
     this.publish(vcpu, now);
   }
 
   /** The guest wrote 0: its page is memory like any other again. */
   unregister(vcpu: number): void {
-    const page = this.#pages[vcpu];
-    page.base = -1;
-    page.lastPcpu = -1;
+    this.#cells[vcpu * CELLS + BASE] = -1;
+    this.#lastPcpus[vcpu] = -1;
     for (const observer of this.#observers) observer.unregistered(vcpu);
   }
 
   /** Writes the page, if there is one: everything that can be known at this instant. */
   publish(vcpu: number, now: Ns): void {
-    const page = this.#pages[vcpu];
-    if (page.base < 0) return;
-    const stealNs = this.#config.measuredNs(vcpu) - page.baselineNs;
+    const cells = this.#cells;
+    const row = vcpu * CELLS;
+    const base = cells[row + BASE];
+    if (base < 0) return;
+    const stealNs = this.#config.measuredNs(vcpu) - cells[row + BASELINE];
     this.#fillValues(stealNs, now);
-    const audit = this.#config.auditOf(vcpu);
-    page.version = writePage(this.#ram, page.base, this.#values, this.#wordCount, audit);
-    page.updates++;
-    page.stealNs = stealNs;
-    for (const observer of this.#observers) observer.published(vcpu, page.version, stealNs, now);
+    const version = writePage(this.#ram, base, this.#values, this.#wordCount, this.#config.auditOf(vcpu));
+    cells[row + UPDATES]++;
+    cells[row + STEAL] = stealNs;
+    for (const observer of this.#observers) observer.published(vcpu, version, stealNs, now);
   }
 
   /**
@@ -150,20 +154,21 @@ export class PvclockPublisher implements SchedNotifier {
   moveTo(offersSteal: boolean, now: Ns): void {
     this.#offersSteal = offersSteal;
     this.#fillConstants();
-    for (const page of this.#pages) page.lastPcpu = -1;
+    this.#lastPcpus.fill(-1);
     for (const observer of this.#observers) observer.moved(offersSteal, now);
   }
 
   /** Tells the guest that it was stopped as a whole (KVM_KVMCLOCK_CTRL, kvm_arch_suspend_notifier). */
   guestStopped(vcpu: number): void {
-    const { base } = this.#pages[vcpu];
+    const base = this.#cells[vcpu * CELLS + BASE];
     if (base >= 0) setGuestStopped(this.#ram, base);
   }
 
   schedIn(vcpu: number, pcpu: number, now: Ns): void {
-    const page = this.#pages[vcpu];
-    if (this.#config.policy === "pcpu-change" && page.lastPcpu === pcpu) return;
-    page.lastPcpu = pcpu;
+    if (this.#config.policy === "pcpu-change") {
+      if (this.#lastPcpus[vcpu] === pcpu) return;
+      this.#lastPcpus[vcpu] = pcpu;
+    }
     this.publish(vcpu, now);
   }
 

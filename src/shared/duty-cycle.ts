@@ -1,48 +1,15 @@
-import { remainderOf } from "./division.js";
-import { burstNs, type Jitter } from "./jitter.js";
+import { DutyRule } from "./duty-rule.js";
+import type { Jitter } from "./jitter.js";
 import type { Ns } from "./units.js";
 
-/**
- * A task that uses busyNs of CPU, then halts to the next period boundary: `duty:70%/10ms`, in the guest and on the host.
- * Boundaries lie periodNs apart from the start on; whoever got its CPU late skips those that passed, as a control
- * loop does.
- */
-export class DutyCycle {
-  readonly #busyNs: Ns;
-  readonly #periodNs: Ns;
-  readonly #jitter: Jitter | null;
-  #startedAt: Ns = 0;
-
+/** A duty cycle that keeps its state itself. */
+export class DutyCycle extends DutyRule {
   halted = false;
-  /** With halted: the next boundary; Infinity otherwise. */
   wakeAt: Ns = Number.POSITIVE_INFINITY;
-  /** While not halted: CPU time until it halts. */
-  remainingNs: Ns;
+  remainingNs: Ns = 0;
+  protected startedAt: Ns = 0;
 
   constructor(busyNs: Ns, periodNs: Ns, jitter: Jitter | null = null) {
-    this.#busyNs = busyNs;
-    this.#periodNs = periodNs;
-    this.#jitter = jitter;
-    this.remainingNs = burstNs(busyNs, jitter);
-  }
-
-  start(now: Ns): void {
-    this.#startedAt = now;
-  }
-
-  ran(ns: Ns, now: Ns): void {
-    if (this.halted) return;
-    this.remainingNs -= ns;
-    if (this.remainingNs > 0) return;
-    const sinceStartNs = now - this.#startedAt;
-    this.halted = true;
-    this.wakeAt = now - remainderOf(sinceStartNs, this.#periodNs) + this.#periodNs;
-  }
-
-  woken(now: Ns): void {
-    if (!this.halted || now < this.wakeAt) return;
-    this.halted = false;
-    this.wakeAt = Number.POSITIVE_INFINITY;
-    this.remainingNs = burstNs(this.#busyNs, this.#jitter);
+    super(busyNs, periodNs, jitter);
   }
 }

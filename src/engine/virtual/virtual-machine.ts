@@ -1,4 +1,4 @@
-import { bootGuestCpu, guestMachineOf } from "../../guest/build-guest-cpu.js";
+import { guestMachineOf } from "../../guest/build-guest-cpu.js";
 import type { GuestCpu } from "../../guest/guest-cpu.js";
 import { guestRamBytes } from "../../guest/kernel-data.js";
 import { HostCommand } from "../../host/command-ring.js";
@@ -13,13 +13,13 @@ import { assembleResult, sampleOf } from "../assemble-result.js";
 import { buildChecker, buildHost } from "../build-host.js";
 import { type ClockMaximum, ClockMonitor } from "../check/clock-monitor.js";
 import type { RunChecker } from "../check/run-checker.js";
-import { guestCpuConfigOf } from "../guest-config.js";
 import { idleInProgressNs } from "../idle-in-progress.js";
 import { fillPageMemory } from "../page-memory.js";
 import type { RunResult, Sample } from "../result.js";
 import type { Scenario } from "../scenario.js";
 import { reportOf } from "../vcpu-report.js";
 import { Grants } from "./grants.js";
+import { GuestCpus } from "./guest-cpus.js";
 import { vcpuStreams } from "./random-streams.js";
 
 /** Nothing takes time here that is not said to. */
@@ -30,7 +30,7 @@ const MAX_EVENTS_AN_INSTANT = 64;
 
 /** Hears what the guests do, where the driver sees it. */
 export interface GuestObserver {
-  /** A guest CPU was told the time: it may have taken ticks or reported a lockup. */
+  /** A guest CPU was told the time: it may have taken ticks or reported a lockup. The object is that vCPU during the call only. */
   told(vcpu: number, guest: GuestCpu, now: Ns): void;
 }
 
@@ -71,7 +71,6 @@ export class VirtualMachine {
   readonly host: FairHost;
   /** null without checks. */
   readonly checker: RunChecker | null;
-  readonly guests: readonly GuestCpu[];
   /** t0: guests boot at this instant, and time counts from it. */
   readonly startNs: Ns;
   now: Ns;
@@ -80,6 +79,7 @@ export class VirtualMachine {
   /** Called at the end of every instant, when all of its commands are carried out. */
   onInstant: ((now: Ns) => void) | null = null;
 
+  readonly #guests: GuestCpus;
   readonly #grants: Grants;
   /** Of each vCPU's clock; null without checks. */
   readonly #monitors: readonly ClockMonitor[] | null;
@@ -113,16 +113,17 @@ export class VirtualMachine {
     const byChance = chance.jitterPercent > 0 || chance.wakeLatencyNs > 0 || chance.hostNoiseNs > 0;
     const streams = byChance ? vcpuStreams(scenario.seed, vcpus.length) : [];
     const clockMaximum = new PlainClockMaximum();
-    const guestMachine = guestMachineOf({
-      ram: this.ram,
-      cpuCount: vcpus.length,
-      clock: { nowNs: () => this.now },
-      tsc: this.#tsc,
-      auditOf: () => null,
-    });
-    this.guests = vcpus.map((_, id) => {
-      const jitter = chance.jitterPercent > 0 ? streams[id] : null;
-      return bootGuestCpu(guestMachine, this.hypercallsOf(id), guestCpuConfigOf(scenario, id), jitter);
+    this.#guests = new GuestCpus({
+      scenario,
+      machine: guestMachineOf({
+        ram: this.ram,
+        cpuCount: vcpus.length,
+        clock: { nowNs: () => this.now },
+        tsc: this.#tsc,
+        auditOf: () => null,
+      }),
+      random: chance.jitterPercent > 0 ? streams : [],
+      hypercallsOf: (selected) => this.#hypercallsOf(selected),
     });
     this.#grants = new Grants(vcpus.length, chance, streams);
     this.#watchInterval = watchInterval;
@@ -133,12 +134,14 @@ export class VirtualMachine {
     this.#begin();
   }
 
+  /** Each guest CPU, for whoever looks at them from outside. */
+  get guests(): readonly GuestCpu[] {
+    return this.#guests.each;
+  }
+
   /** What a vCPU asks of its host, at the present instant. */
   hypercallsOf(vcpu: number): Hypercalls {
-    return {
-      cpuid: (leaf, out) => this.host.cpuid(leaf, out),
-      writeMsr: (index, value) => this.host.writeMsr(vcpu, index, value, this.now),
-    };
+    return this.#hypercallsOf({ cpu: vcpu });
   }
 
   /**
@@ -171,7 +174,7 @@ export class VirtualMachine {
   /** Where the machine stands. */
   sample(): Sample {
     const tickNsec = tickNsecOf(this.scenario.hz);
-    const guests = this.guests.map(({ cpuTime: { userNs, systemNs, idleNs, stealNs }, idleInProgressFrom }) => {
+    const guests = this.#guests.map(({ cpuTime: { userNs, systemNs, idleNs, stealNs }, idleInProgressFrom }) => {
       const inProgressNs = idleInProgressNs(idleInProgressFrom, this.now, tickNsec);
       return { userNs, systemNs, idleNs: idleNs + inProgressNs, stealNs };
     });
@@ -189,22 +192,29 @@ export class VirtualMachine {
       ram: this.ram,
       host: this.host,
       checker: this.checker,
-      reports: this.guests.map((guest, id) =>
+      reports: this.#guests.map((guest, id) =>
         reportOf(guest, this.scenario.accounting, {
           clock: this.#monitors?.[id].figures() ?? NOT_MONITORED,
           cost: NO_COST,
           noiseMeasured: true,
         }),
       ),
-      noiseNs: this.guests.map((_, id) => this.#grants.noiseNs(id)),
-      onCpuNs: this.guests.map(() => null),
+      noiseNs: this.scenario.vcpus.map((_, id) => this.#grants.noiseNs(id)),
+      onCpuNs: this.scenario.vcpus.map(() => null),
     });
+  }
+
+  #hypercallsOf(selected: { readonly cpu: number }): Hypercalls {
+    return {
+      cpuid: (leaf, out) => this.host.cpuid(leaf, out),
+      writeMsr: (index, value) => this.host.writeMsr(selected.cpu, index, value, this.now),
+    };
   }
 
   #begin(): void {
     const { vcpus } = this.scenario;
-    this.guests.forEach((guest, id) => {
-      guest.begin(this.startNs, vcpus[id].tickPhaseNs);
+    vcpus.forEach(({ tickPhaseNs }, id) => {
+      this.#guests.select(id).begin(this.startNs, tickPhaseNs);
     });
     this.checker?.begin(this.startNs);
     this.host.begin(this.startNs);
@@ -220,7 +230,7 @@ export class VirtualMachine {
       this.#tell(this.#deadlines.earliestSlot);
       this.#drainCommands();
     }
-    for (const guest of this.guests) guest.finish(this.now);
+    for (let id = 0; id < this.#guests.count; id++) this.#guests.select(id).finish(this.now);
     this.host.ledger.close(this.now);
     this.checker?.close(this.now);
   }
@@ -239,7 +249,7 @@ export class VirtualMachine {
   }
 
   #tell(id: number): void {
-    const guest = this.guests[id];
+    const guest = this.#guests.select(id);
     if (this.#grants.hasEntered(id)) {
       guest.advance(this.now);
     } else {
@@ -293,7 +303,7 @@ export class VirtualMachine {
     if (!this.#grants.hasEntered(id)) return;
     const leaveAt = this.#grants.leaveAt(id);
     if (leaveAt === this.now) this.#tell(id);
-    else this.#deadlines.set(id, Math.min(this.guests[id].nextDeadline, leaveAt));
+    else this.#deadlines.set(id, Math.min(this.#guests.select(id).nextDeadline, leaveAt));
   }
 }
 

@@ -2,6 +2,7 @@ import { remainderOf } from "../../shared/division.js";
 import { burstNs, type Jitter } from "../../shared/jitter.js";
 import { NS_PER_US, type Ns } from "../../shared/units.js";
 import { CpuMode } from "../accounting/cpu-time.js";
+import { CpuState } from "../cpu-state.js";
 import type { Task } from "./task.js";
 
 /**
@@ -13,27 +14,43 @@ const SYSTEM_BURST_NS = 910 * NS_PER_US;
 
 /** Always wants the CPU, in user mode and system mode by turns, about two to one: `mixed`. */
 export class MixedTask implements Task {
-  mode: CpuMode = CpuMode.User;
-  remainingNs: Ns;
   readonly #jitter: Jitter | null;
   readonly halted = false;
   readonly wakeAt = Number.POSITIVE_INFINITY;
   readonly preemptible = true;
 
-  constructor(jitter: Jitter | null) {
+  readonly #cpu: CpuState;
+
+  constructor(jitter: Jitter | null, cpu = new CpuState()) {
     this.#jitter = jitter;
-    this.remainingNs = burstNs(USER_BURST_NS, jitter);
+    this.#cpu = cpu;
   }
 
-  start(): void {}
+  get mode(): CpuMode {
+    return this.#cpu.taskMode as CpuMode;
+  }
+
+  get remainingNs(): Ns {
+    return this.#cpu.taskRemainingNs;
+  }
+
+  start(): void {
+    this.#cpu.taskMode = CpuMode.User;
+    this.#cpu.taskRemainingNs = burstNs(USER_BURST_NS, this.#jitter);
+  }
 
   ran(ns: Ns): void {
-    this.remainingNs -= remainderOf(ns, USER_BURST_NS + SYSTEM_BURST_NS);
+    let remainingNs = this.#cpu.taskRemainingNs - remainderOf(ns, USER_BURST_NS + SYSTEM_BURST_NS);
     // Less than one cycle is left to take, and no burst is shorter than half its length: at most four end in it.
-    while (this.remainingNs <= 0) {
-      this.mode = this.mode === CpuMode.User ? CpuMode.System : CpuMode.User;
-      this.remainingNs += burstNs(this.mode === CpuMode.User ? USER_BURST_NS : SYSTEM_BURST_NS, this.#jitter);
-    }
+    while (remainingNs <= 0) remainingNs += this.#switchMode();
+    this.#cpu.taskRemainingNs = remainingNs;
+  }
+
+  /** @returns the length of the burst that begins */
+  #switchMode(): Ns {
+    const mode = this.mode === CpuMode.User ? CpuMode.System : CpuMode.User;
+    this.#cpu.taskMode = mode;
+    return burstNs(mode === CpuMode.User ? USER_BURST_NS : SYSTEM_BURST_NS, this.#jitter);
   }
 
   woken(): void {}
