@@ -1,39 +1,6 @@
 import type { Ns } from "../shared/units.js";
 import { RareCpuState } from "./rare-cpu-state.js";
 
-const TOLD_AT = 0;
-const IDLE = 1;
-const OFFLINE = 2;
-const NEXT_TICK = 3;
-const NEXT_SAMPLE = 4;
-const OFFLINE_AT = 5;
-const TASK_REMAINING_NS = 6;
-const TASK_MODE = 7;
-const TASK_HALTED = 8;
-const TASK_WAKE_AT = 9;
-const TASK_STARTED_AT = 10;
-const TICKS = 11;
-const LOST_TICKS = 12;
-const USER_NS = 13;
-const SYSTEM_NS = 14;
-const IDLE_NS = 15;
-const STEAL_NS = 16;
-const PAGE_BASE = 17;
-const STEAL_ENABLED = 18;
-const STEAL_ACTIVE = 19;
-const STEAL_HIGH = 20;
-const STEAL_LOW = 21;
-const STEAL_VERSION = 22;
-const STEAL_TAKEN_NS = 23;
-const CONSISTENT_READS = 24;
-const READS_SINCE_AUDIT = 25;
-const CLOCK_NS = 26;
-const STEAL_DROPPED_IDLE_NS = 27;
-const GUEST_STOPPED = 28;
-const TOUCHED_AT = 29;
-const STOLEN_AT_TOUCH_NS = 30;
-const STALL = 31;
-
 /** Four cache lines. */
 const NUMBERS_PER_CPU = 32;
 
@@ -45,7 +12,8 @@ export const NO_PAGE = -1;
  * objects of guest/ keep nothing themselves, so that CPUs of one configuration can share them. A machine of 10,000 CPUs with
  * objects for each would wait for memory most of the time.
  *
- * The accessors are as short as can be: V8 inlines those in any case, larger ones while its budget lasts.
+ * The accessors are as short as can be: V8 inlines what has less than 27 bytes of code in any case, and more while its budget
+ * lasts. That is why their places are written out, one for each pair.
  */
 export class CpuState {
   /** The selected CPU. */
@@ -59,10 +27,11 @@ export class CpuState {
 
   /** @param firstCpu the number of the first of the CPUs, which is selected then @param sameAs another look at them */
   constructor(cpuCount = 1, firstCpu = 0, sameAs: CpuState | null = null) {
-    this.numbers = sameAs?.numbers ?? numbersBeforeBoot(cpuCount);
+    this.numbers = sameAs?.numbers ?? new Float64Array(cpuCount * NUMBERS_PER_CPU);
     this.#rare = sameAs === null ? Array.from({ length: cpuCount }, () => new RareCpuState()) : sameAs.#rare;
     this.cpu = firstCpu;
     this.#firstCpu = firstCpu;
+    if (sameAs === null) this.#clear(cpuCount);
   }
 
   select(cpu: number): void {
@@ -84,255 +53,255 @@ export class CpuState {
 
   /** The instant it was told last. */
   get toldAt(): Ns {
-    return this.numbers[this.base + TOLD_AT];
+    return this.numbers[this.base];
   }
   set toldAt(value: Ns) {
-    this.numbers[this.base + TOLD_AT] = value;
+    this.numbers[this.base] = value;
   }
 
   /** Its task is halted. */
   get idle(): boolean {
-    return this.numbers[this.base + IDLE] > 0;
+    return this.numbers[this.base + 1] > 0;
   }
   set idle(value: boolean) {
-    this.numbers[this.base + IDLE] = value ? 1 : 0;
+    this.numbers[this.base + 1] = value ? 1 : 0;
   }
 
   get offline(): boolean {
-    return this.numbers[this.base + OFFLINE] > 0;
+    return this.numbers[this.base + 2] > 0;
   }
   set offline(value: boolean) {
-    this.numbers[this.base + OFFLINE] = value ? 1 : 0;
+    this.numbers[this.base + 2] = value ? 1 : 0;
   }
 
   /** The next tick deadline. */
   get nextTick(): Ns {
-    return this.numbers[this.base + NEXT_TICK];
+    return this.numbers[this.base + 3];
   }
   set nextTick(value: Ns) {
-    this.numbers[this.base + NEXT_TICK] = value;
+    this.numbers[this.base + 3] = value;
   }
 
   /** When the watchdog task is woken next. */
   get nextSample(): Ns {
-    return this.numbers[this.base + NEXT_SAMPLE];
+    return this.numbers[this.base + 4];
   }
   set nextSample(value: Ns) {
-    this.numbers[this.base + NEXT_SAMPLE] = value;
+    this.numbers[this.base + 4] = value;
   }
 
   /** When it is to go offline next. */
   get offlineAt(): Ns {
-    return this.numbers[this.base + OFFLINE_AT];
+    return this.numbers[this.base + 5];
   }
   set offlineAt(value: Ns) {
-    this.numbers[this.base + OFFLINE_AT] = value;
+    this.numbers[this.base + 5] = value;
   }
 
   /** The task's state, in its own words: see workload/task.ts. */
   get taskRemainingNs(): Ns {
-    return this.numbers[this.base + TASK_REMAINING_NS];
+    return this.numbers[this.base + 6];
   }
   set taskRemainingNs(value: Ns) {
-    this.numbers[this.base + TASK_REMAINING_NS] = value;
+    this.numbers[this.base + 6] = value;
   }
 
   get taskMode(): number {
-    return this.numbers[this.base + TASK_MODE];
+    return this.numbers[this.base + 7];
   }
   set taskMode(value: number) {
-    this.numbers[this.base + TASK_MODE] = value;
+    this.numbers[this.base + 7] = value;
   }
 
   get taskHalted(): boolean {
-    return this.numbers[this.base + TASK_HALTED] > 0;
+    return this.numbers[this.base + 8] > 0;
   }
   set taskHalted(value: boolean) {
-    this.numbers[this.base + TASK_HALTED] = value ? 1 : 0;
+    this.numbers[this.base + 8] = value ? 1 : 0;
   }
 
   get taskWakeAt(): Ns {
-    return this.numbers[this.base + TASK_WAKE_AT];
+    return this.numbers[this.base + 9];
   }
   set taskWakeAt(value: Ns) {
-    this.numbers[this.base + TASK_WAKE_AT] = value;
+    this.numbers[this.base + 9] = value;
   }
 
   get taskStartedAt(): Ns {
-    return this.numbers[this.base + TASK_STARTED_AT];
+    return this.numbers[this.base + 10];
   }
   set taskStartedAt(value: Ns) {
-    this.numbers[this.base + TASK_STARTED_AT] = value;
+    this.numbers[this.base + 10] = value;
   }
 
   get ticks(): number {
-    return this.numbers[this.base + TICKS];
+    return this.numbers[this.base + 11];
   }
   set ticks(value: number) {
-    this.numbers[this.base + TICKS] = value;
+    this.numbers[this.base + 11] = value;
   }
 
   get lostTicks(): number {
-    return this.numbers[this.base + LOST_TICKS];
+    return this.numbers[this.base + 12];
   }
   set lostTicks(value: number) {
-    this.numbers[this.base + LOST_TICKS] = value;
+    this.numbers[this.base + 12] = value;
   }
 
   /** Its line of /proc/stat. */
   get userNs(): Ns {
-    return this.numbers[this.base + USER_NS];
+    return this.numbers[this.base + 13];
   }
   set userNs(value: Ns) {
-    this.numbers[this.base + USER_NS] = value;
+    this.numbers[this.base + 13] = value;
   }
 
   get systemNs(): Ns {
-    return this.numbers[this.base + SYSTEM_NS];
+    return this.numbers[this.base + 14];
   }
   set systemNs(value: Ns) {
-    this.numbers[this.base + SYSTEM_NS] = value;
+    this.numbers[this.base + 14] = value;
   }
 
   get idleNs(): Ns {
-    return this.numbers[this.base + IDLE_NS];
+    return this.numbers[this.base + 15];
   }
   set idleNs(value: Ns) {
-    this.numbers[this.base + IDLE_NS] = value;
+    this.numbers[this.base + 15] = value;
   }
 
   get stealNs(): Ns {
-    return this.numbers[this.base + STEAL_NS];
+    return this.numbers[this.base + 16];
   }
   set stealNs(value: Ns) {
-    this.numbers[this.base + STEAL_NS] = value;
+    this.numbers[this.base + 16] = value;
   }
 
   /** Time out of guest that was taken from the page and not accounted, because the CPU was idle. */
   get stealDroppedIdleNs(): Ns {
-    return this.numbers[this.base + STEAL_DROPPED_IDLE_NS];
+    return this.numbers[this.base + 27];
   }
   set stealDroppedIdleNs(value: Ns) {
-    this.numbers[this.base + STEAL_DROPPED_IDLE_NS] = value;
+    this.numbers[this.base + 27] = value;
   }
 
   /** Index of the version word of its page in guest RAM; NO_PAGE while it has none. */
   get pageBase(): number {
-    return this.numbers[this.base + PAGE_BASE];
+    return this.numbers[this.base + 17];
   }
   set pageBase(value: number) {
-    this.numbers[this.base + PAGE_BASE] = value;
+    this.numbers[this.base + 17] = value;
   }
 
   /** Its page is looked at for steal. */
   get stealEnabled(): boolean {
-    return this.numbers[this.base + STEAL_ENABLED] > 0;
+    return this.numbers[this.base + 18] > 0;
   }
   set stealEnabled(value: boolean) {
-    this.numbers[this.base + STEAL_ENABLED] = value ? 1 : 0;
+    this.numbers[this.base + 18] = value ? 1 : 0;
   }
 
   /** The last read carried the steal flag. */
   get stealActive(): boolean {
-    return this.numbers[this.base + STEAL_ACTIVE] > 0;
+    return this.numbers[this.base + 19] > 0;
   }
   set stealActive(value: boolean) {
-    this.numbers[this.base + STEAL_ACTIVE] = value ? 1 : 0;
+    this.numbers[this.base + 19] = value ? 1 : 0;
   }
 
   /** The last value read: two halves. */
   get stealHigh(): number {
-    return this.numbers[this.base + STEAL_HIGH];
+    return this.numbers[this.base + 20];
   }
   set stealHigh(value: number) {
-    this.numbers[this.base + STEAL_HIGH] = value;
+    this.numbers[this.base + 20] = value;
   }
 
   get stealLow(): number {
-    return this.numbers[this.base + STEAL_LOW];
+    return this.numbers[this.base + 21];
   }
   set stealLow(value: number) {
-    this.numbers[this.base + STEAL_LOW] = value;
+    this.numbers[this.base + 21] = value;
   }
 
   /** The version of the last read that carried the flag; 0 while there was none. */
   get stealVersion(): number {
-    return this.numbers[this.base + STEAL_VERSION];
+    return this.numbers[this.base + 22];
   }
   set stealVersion(value: number) {
-    this.numbers[this.base + STEAL_VERSION] = value;
+    this.numbers[this.base + 22] = value;
   }
 
   /** All steal that was handed out. */
   get stealTakenNs(): Ns {
-    return this.numbers[this.base + STEAL_TAKEN_NS];
+    return this.numbers[this.base + 23];
   }
   set stealTakenNs(value: Ns) {
-    this.numbers[this.base + STEAL_TAKEN_NS] = value;
+    this.numbers[this.base + 23] = value;
   }
 
   get consistentReads(): number {
-    return this.numbers[this.base + CONSISTENT_READS];
+    return this.numbers[this.base + 24];
   }
   set consistentReads(value: number) {
-    this.numbers[this.base + CONSISTENT_READS] = value;
+    this.numbers[this.base + 24] = value;
   }
 
   get readsSinceAudit(): number {
-    return this.numbers[this.base + READS_SINCE_AUDIT];
+    return this.numbers[this.base + 25];
   }
   set readsSinceAudit(value: number) {
-    this.numbers[this.base + READS_SINCE_AUDIT] = value;
+    this.numbers[this.base + 25] = value;
   }
 
   /** The last reading of its clock. */
   get clockNs(): Ns {
-    return this.numbers[this.base + CLOCK_NS];
+    return this.numbers[this.base + 26];
   }
   set clockNs(value: Ns) {
-    this.numbers[this.base + CLOCK_NS] = value;
+    this.numbers[this.base + 26] = value;
   }
 
   /** A reading found that the host had stopped the guest. */
   get guestStopped(): boolean {
-    return this.numbers[this.base + GUEST_STOPPED] > 0;
+    return this.numbers[this.base + 28] > 0;
   }
   set guestStopped(value: boolean) {
-    this.numbers[this.base + GUEST_STOPPED] = value ? 1 : 0;
+    this.numbers[this.base + 28] = value ? 1 : 0;
   }
 
   /** When the watchdog's stamp was touched. */
   get touchedAt(): Ns {
-    return this.numbers[this.base + TOUCHED_AT];
+    return this.numbers[this.base + 29];
   }
   set touchedAt(value: Ns) {
-    this.numbers[this.base + TOUCHED_AT] = value;
+    this.numbers[this.base + 29] = value;
   }
 
   get stolenAtTouchNs(): Ns {
-    return this.numbers[this.base + STOLEN_AT_TOUCH_NS];
+    return this.numbers[this.base + 30];
   }
   set stolenAtTouchNs(value: Ns) {
-    this.numbers[this.base + STOLEN_AT_TOUCH_NS] = value;
+    this.numbers[this.base + 30] = value;
   }
 
   /** What is known of the stall that goes on: see softlockup-watchdog.ts. */
   get stall(): number {
-    return this.numbers[this.base + STALL];
+    return this.numbers[this.base + 31];
   }
   set stall(value: number) {
-    this.numbers[this.base + STALL] = value;
+    this.numbers[this.base + 31] = value;
   }
-}
 
-/** Nothing falls due, and there is no page. */
-function numbersBeforeBoot(cpuCount: number): Float64Array {
-  const numbers = new Float64Array(cpuCount * NUMBERS_PER_CPU);
-  for (let base = 0; base < numbers.length; base += NUMBERS_PER_CPU) {
-    for (const deadline of [NEXT_TICK, NEXT_SAMPLE, OFFLINE_AT, TASK_WAKE_AT]) {
-      numbers[base + deadline] = Number.POSITIVE_INFINITY;
+  /** Before they boot: nothing falls due, and there is no page. */
+  #clear(cpuCount: number): void {
+    for (let cpu = this.#firstCpu + cpuCount - 1; cpu >= this.#firstCpu; cpu--) {
+      this.select(cpu);
+      this.nextTick = Number.POSITIVE_INFINITY;
+      this.nextSample = Number.POSITIVE_INFINITY;
+      this.offlineAt = Number.POSITIVE_INFINITY;
+      this.taskWakeAt = Number.POSITIVE_INFINITY;
+      this.pageBase = NO_PAGE;
     }
-    numbers[base + PAGE_BASE] = NO_PAGE;
   }
-  return numbers;
 }
