@@ -1,6 +1,7 @@
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { defaultScenario } from "../src/engine/default-scenario.js";
 import type { Scenario, VcpuConfig } from "../src/engine/scenario.js";
+import { inlineMore } from "../src/engine/virtual/inline-more.js";
 import { installPlainAtomics } from "../src/engine/virtual/plain-atomics.js";
 import { randomPhasesNs } from "../src/engine/virtual/random-streams.js";
 import { type GuestObserver, VirtualMachine } from "../src/engine/virtual/virtual-machine.js";
@@ -95,6 +96,7 @@ function workloadOf(id: number): VcpuConfig["workload"] {
 }
 
 function measure(vcpuCount: number, rounds: number): Measurement {
+  inlineMore();
   installPlainAtomics();
   const scenario = scenarioOf(vcpuCount);
   const warmUpEvents = Math.max(WARM_UP_EVENTS, WARM_UP_EVENTS_PER_VCPU * vcpuCount);

@@ -1,6 +1,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { StealclockError } from "../../shared/errors.js";
 import type { RunMessage } from "../worker-run.js";
+import { inlineMore } from "./inline-more.js";
 import type { VirtualWorkerData } from "./messages.js";
 import { installPlainAtomics } from "./plain-atomics.js";
 import { runVirtualMachine } from "./virtual-run.js";
@@ -12,6 +13,7 @@ function main(): void {
   if (parentPort === null) throw new Error("virtual-worker runs as a worker only");
   const port = parentPort;
   const send = (message: RunMessage): void => port.postMessage(message);
+  inlineMore();
   const realAtomics = installPlainAtomics();
   const { scenario, options, stop } = workerData as VirtualWorkerData;
   const stopWord = new Int32Array(stop);
