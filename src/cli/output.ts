@@ -45,6 +45,14 @@ export class Output {
     if (!this.ended) this.stream.write(text);
   }
 
+  /** Writes, and resolves when that has left: whoever reads may be slow. */
+  writePaced(text: string): Promise<void> {
+    if (this.ended) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.stream.write(text, () => resolve());
+    });
+  }
+
   writeLines(lines: readonly string[]): void {
     if (lines.length > 0) this.write(`${lines.join("\n")}\n`);
   }

@@ -25,7 +25,8 @@ export function addRunFlags(command: Command): Command {
     .option("--dump-pages <folder>", "write each vCPU's page as it is at the end into this folder")
     .option("--events <file>", "write each change of state to this file, a JSON line each")
     .option("--events-limit <size>", `stop writing events after so many bytes (default ${DEFAULT_EVENTS_LIMIT})`)
-    .option("--no-checks", "leave the checkers out, for speed");
+    .option("--no-checks", "leave the checkers out, for speed")
+    .option("--full-checks", "watch every property that the fuzzer does");
 }
 
 /** @throws StealclockError `bad-input`, naming the flag */
@@ -37,12 +38,16 @@ export function readRunFlags(given: GivenFlags): RunFlags {
   if (limit !== undefined && file === undefined) {
     throw new StealclockError("bad-input", "--events-limit: there are no events to limit; accepted: with --events");
   }
+  if (given("checks") === false && given("fullChecks") === true) {
+    throw new StealclockError("bad-input", "--full-checks: contradicts --no-checks; accepted: one of them");
+  }
   const maxBytes = readFlag("--events-limit", limit ?? DEFAULT_EVENTS_LIMIT, asSize) ?? 0;
   return {
     ...(untilNs !== undefined && { untilNs }),
     ...(dumpPages !== undefined && { dumpPages }),
     ...(file !== undefined && { events: { file, maxBytes } }),
     ...(given("checks") === false && { checks: false }),
+    ...(given("fullChecks") === true && { checks: "full" }),
   };
 }
 

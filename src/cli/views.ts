@@ -55,10 +55,7 @@ function wantsProgress({ engine }: Scenario, view: ViewFlags, { stdout, stderr, 
 /** Samples go to stdout as they come, or into the one document at the end. */
 function sampleOptions({ json, sampleNs }: ViewFlags, { stdout, samples }: Screen): Views["options"] {
   if (sampleNs === null) return {};
-  const onSample = (sample: Sample) => {
-    if (json) samples.push(sample);
-    else stdout.write(`${JSON.stringify(sample)}\n`);
-  };
+  const onSample = (sample: Sample) => (json ? samples.push(sample) : stdout.writePaced(`${JSON.stringify(sample)}\n`));
   return { onSample, sampleNs };
 }
 

@@ -148,8 +148,11 @@ export interface VcpuSample {
 export interface EmulateOptions {
   /** Ends the run early; what ran is still reported. */
   readonly signal?: AbortSignal;
-  /** Called with a sample every sampleNs of the run's time. */
-  readonly onSample?: (sample: Sample) => void;
+  /**
+   * Called with a sample every sampleNs of the run's time. Virtual engine: when it returns a promise, the run does not get far
+   * ahead of it.
+   */
+  readonly onSample?: (sample: Sample) => unknown;
   readonly sampleNs?: Ns;
   /** Virtual engine: called a few times a second with how far the run has come. */
   readonly onProgress?: (elapsedNs: Ns) => void;
@@ -159,8 +162,11 @@ export interface EmulateOptions {
   readonly dumpPages?: string;
   /** Virtual engine: a file to which each change of state is written, a JSON line each, until it has so many bytes. */
   readonly events?: { readonly file: string; readonly maxBytes: number };
-  /** Virtual engine: false leaves the checkers out, for speed; every invariant is then "not exercised". */
-  readonly checks?: boolean;
+  /**
+   * Virtual engine: false leaves the checkers out, for speed, and there are no invariants in the result. "full" watches every
+   * property that the fuzzer does, each an invariant more, at several times the cost.
+   */
+  readonly checks?: boolean | "full";
   /** A line of diagnostics from one of the run's parts. */
   readonly onLog?: (line: LogLine) => void;
 }

@@ -42,6 +42,12 @@ function checkEvent(event: TimelineEvent, path: string, { durationNs, vcpus }: S
       if (isOutside(event.vcpu, { min: 0, max: vcpus.length - 1 })) {
         const present = vcpus.length === 1 ? "there is one vCPU, 0" : `there are vCPUs 0 to ${vcpus.length - 1}`;
         list.refuse(`${path}.vcpu`, `there is no vCPU ${event.vcpu}; accepted: ${present}`);
+      } else if (vcpus[event.vcpu].workload.kind === "stuck") {
+        const why = "its stuck task lets no other run, nor the kernel's that takes a CPU offline";
+        list.refuse(
+          `${path}.vcpu`,
+          `vCPU ${event.vcpu} can't go offline: ${why}; accepted: a vCPU with another workload`,
+        );
       }
       return;
     case "suspend":

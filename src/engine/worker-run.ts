@@ -22,24 +22,26 @@ export type RunMessage =
  * What comes of a run in a worker; what it tells meanwhile goes to the listeners in options.
  *
  * @param part how messages call the worker itself
+ * @param onSampleRead called when the listener is done with a sample
  * @throws StealclockError "part-died", "stopped", or what the worker was refused with
  */
-export function outcomeOf(worker: Worker, part: string, options: EmulateOptions): Promise<RunResult> {
+export function outcomeOf(
+  worker: Worker,
+  part: string,
+  options: EmulateOptions,
+  onSampleRead: () => void = () => {},
+): Promise<RunResult> {
   return new Promise((resolve, reject) => {
     const died = (who: string, message: string): void =>
       reject(new StealclockError("part-died", `${who} died: ${message}`));
     // A listener that throws ends the run, not the caller's process.
-    const heard = (listener: () => void): void => {
-      try {
-        listener();
-      } catch (error) {
-        reject(error);
-      }
+    const heard = (listener: () => unknown, andThen: () => void = () => {}): void => {
+      void (async () => listener())().then(andThen, reject);
     };
     worker.on("message", (message: RunMessage) => {
       switch (message.kind) {
         case "sample":
-          heard(() => options.onSample?.(message.sample));
+          heard(() => options.onSample?.(message.sample), onSampleRead);
           return;
         case "log":
           heard(() => options.onLog?.(message.line));

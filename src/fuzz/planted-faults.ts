@@ -20,6 +20,13 @@ const HOST_FAULTS: readonly PlantedFault[] = [
       "if (base < 0 || (cells[row + UPDATES] > 0 && now % 61 === 7))\n            return;\n        const stealNs",
   },
   {
+    name: "update-counted-twice",
+    what: "now and then an update of a page is counted twice",
+    file: "host/pvclock-publisher.js",
+    find: "cells[row + UPDATES]++;",
+    replace: "cells[row + UPDATES] += now % 61 === 7 ? 2 : 1;",
+  },
+  {
     name: "ledger-remainder",
     what: "the ledger books whole microseconds",
     file: "host/ledger.js",

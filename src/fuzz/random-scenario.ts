@@ -59,7 +59,10 @@ export function randomScenario(seed: number): Scenario {
     hostTasks: Array.from({ length: tasks }, () => randomHostTask(dice, swarm, pcpus)),
     chance: randomChance(dice, swarm),
     startAtNs: swarm.startAt ? randomStartNs(dice, durationNs) : 0,
-    timeline: randomTimeline(dice, swarm, { durationNs, vcpuCount }),
+    timeline: randomTimeline(dice, swarm, { durationNs, vcpuCount }).filter(
+      // A stuck CPU can't go offline.
+      (event) => event.kind !== "offline" || vcpus[event.vcpu].workload.kind !== "stuck",
+    ),
     pageMemory: swarm.junkMemory ? "junk" : "zero",
   };
 }

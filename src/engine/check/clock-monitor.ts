@@ -1,3 +1,4 @@
+import type { GuestTime } from "../../guest/guest-time.js";
 import type { Ns } from "../../shared/units.js";
 import type { ClockFigures } from "../result.js";
 
@@ -35,6 +36,14 @@ export class ClockMonitor {
     }
     if (guardedNs < before) this.#backwardSteps++;
     this.#maximum.raise(guardedNs);
+  }
+
+  /** Reads a guest CPU's clock once more, for its own sake. Nothing while there is no page to read it from. */
+  watch(time: Pick<GuestTime, "registered" | "nowNs" | "kvmclock">, now: Ns): void {
+    if (!time.registered) return;
+    const before = this.before();
+    const guardedNs = time.nowNs(now);
+    this.after(before, time.kvmclock.rawNs, guardedNs);
   }
 
   figures(): ClockFigures {

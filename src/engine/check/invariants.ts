@@ -76,8 +76,12 @@ function noTornReads({ vcpus }: Evidence): InvariantResult {
   return judge("no torn value accepted", problems, overlapped, detail);
 }
 
-function pageVersions({ ram, checker }: Evidence): InvariantResult {
-  const problems: string[] = [];
+function pageVersions({ ram, checker, vcpus }: Evidence): InvariantResult {
+  const problems = vcpus
+    .filter(({ id, page }) => page.updates !== checker.witnesses[id].log.updatesInAll)
+    .map(({ id, page }) => {
+      return `vCPU ${id}: ${page.updates} updates counted, ${checker.witnesses[id].log.updatesInAll} were seen`;
+    });
   let pages = 0;
   checker.witnesses.forEach(({ log }, vcpu) => {
     if (log.base < 0) return;

@@ -27,7 +27,9 @@ export class StealLog {
   base = -1;
   /** What stood in the version word before the first update. */
   firstFoundVersion = 0;
+  /** Since the page was registered last, and in all. */
   updates = 0;
+  updatesInAll = 0;
   lastVersion = 0;
   lastStealNs: Ns = 0;
   /** The host that wrote the last update offers steal time: its field is no padding. */
@@ -70,6 +72,7 @@ export class StealLog {
       this.#changes++;
     }
     this.updates++;
+    this.updatesInAll++;
     this.lastVersion = version;
     this.lastStealNs = stealNs;
   }

@@ -114,19 +114,11 @@ export class VcpuLoop {
   /** Between quanta the CPU's code reads the time, and now and then another CPU's page. */
   #readPages(now: Ns): void {
     this.#quanta++;
-    if (this.#quanta % MONITOR_INTERVAL === 0) this.#readMonitored(now);
+    if (this.#quanta % MONITOR_INTERVAL === 0) this.#monitor.watch(this.#guest.time, now);
     else this.#guest.time.nowNs(now);
     if (this.#quanta % REMOTE_INTERVAL === 0) this.#guest.time.readRemote();
     if (this.#quanta % COST_INTERVAL === 0) this.#measureReads();
     if (now - this.#figuresAt > FIGURES_INTERVAL_NS) this.#publishFigures(now);
-  }
-
-  #readMonitored(now: Ns): void {
-    const { time } = this.#guest;
-    if (!time.registered) return;
-    const before = this.#monitor.before();
-    const guardedNs = time.nowNs(now);
-    this.#monitor.after(before, time.kvmclock.rawNs, guardedNs);
   }
 
   #measureReads(): void {

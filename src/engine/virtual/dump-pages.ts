@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { StealclockError } from "../../shared/errors.js";
 import { GUEST_PAGE_BYTES } from "../../shared/pvclock-page.js";
@@ -14,6 +14,8 @@ export function dumpPages({ host, ram, guests }: VirtualMachine, folder: string)
   const bytes = new Uint8Array(ram.buffer);
   try {
     mkdirSync(folder, { recursive: true });
+    // Those of an earlier run would pass for pages of this one.
+    for (const name of readdirSync(folder)) if (/^vcpu-\d+\.page$/.test(name)) unlinkSync(join(folder, name));
     for (let vcpu = 0; vcpu < guests.length; vcpu++) {
       const { base } = host.publisher.pageOf(vcpu);
       if (base < 0) continue;

@@ -8,6 +8,8 @@ import type { Scenario } from "../scenario.js";
 import type { GuestObserver } from "./virtual-machine.js";
 
 const BUFFER_CHARACTERS = 65_536;
+/** An instant has at most 16 digits. */
+const LAST_LINE_BYTES = 48;
 
 /**
  * What happened, a JSON line for each change of state, in the order in which it happened; enough to draw a timeline from.
@@ -37,6 +39,7 @@ export class EventFile implements HostObserver, GuestObserver {
   #buffer = "";
   #bytes = 0;
   #truncated = false;
+  #ended = false;
 
   private constructor(path: string, descriptor: number, maxBytes: number, { startAtNs, vcpus }: Scenario) {
     this.#path = path;
@@ -48,15 +51,19 @@ export class EventFile implements HostObserver, GuestObserver {
     this.#lockups = new Int32Array(vcpus.length);
   }
 
-  /** @param maxBytes no more than this is written, a last line that says so aside @throws StealclockError "bad-input" */
+  /** @param maxBytes no more than this is written, but for a line that says so @throws StealclockError "bad-input" */
   static open(path: string, maxBytes: number, scenario: Scenario): EventFile {
     return refusing(path, () => new EventFile(path, openSync(path, "w"), maxBytes, scenario));
   }
 
-  /** What a reader of the result should know. */
-  get warnings(): string[] {
-    if (!this.#truncated) return [];
-    return [`${this.#path} holds the first ${this.#maxBytes} bytes of events: see --events-limit`];
+  /** There was more to write than it may hold. */
+  get truncated(): boolean {
+    return this.#truncated;
+  }
+
+  /** What comes now is the machine being taken apart. */
+  end(): void {
+    this.#ended = true;
   }
 
   close(): void {
@@ -107,9 +114,10 @@ export class EventFile implements HostObserver, GuestObserver {
   }
 
   #write(event: string, now: Ns, fields: string): void {
-    if (this.#truncated) return;
+    if (this.#truncated || this.#ended) return;
     const line = `{"ns":${now - this.#startNs},"event":"${event}"${fields}}\n`;
-    if (this.#bytes + line.length > this.#maxBytes) {
+    // There is always room for the line that says so.
+    if (this.#bytes + line.length + LAST_LINE_BYTES > this.#maxBytes) {
       this.#truncated = true;
       this.#buffer += `{"ns":${now - this.#startNs},"event":"truncated"}\n`;
       return;

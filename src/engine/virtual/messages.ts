@@ -8,6 +8,11 @@ export type VirtualRunOptions = Pick<EmulateOptions, "sampleNs" | "untilNs" | "d
 export interface VirtualWorkerData {
   readonly scenario: Scenario;
   readonly options: VirtualRunOptions;
-  /** One word: not 0 asks it to stop. */
-  readonly stop: SharedArrayBuffer;
+  /** Two words that both threads look at, with real Atomics: see below. */
+  readonly shared: SharedArrayBuffer;
 }
+
+/** Not 0 asks the run to stop. */
+export const STOP_WORD = 0;
+/** How many samples have been read. */
+export const SAMPLES_READ_WORD = 1;

@@ -3,7 +3,7 @@ import { Worker } from "node:worker_threads";
 import type { EmulateOptions, RunResult } from "../result.js";
 import type { Scenario } from "../scenario.js";
 import { endWorker, outcomeOf } from "../worker-run.js";
-import type { VirtualWorkerData } from "./messages.js";
+import { SAMPLES_READ_WORD, STOP_WORD, type VirtualWorkerData } from "./messages.js";
 
 /** The heap of the run's thread: for itself, and for each vCPU's host, guest, checkers and result. */
 const HEAP_MB = 512;
@@ -16,10 +16,11 @@ const HEAP_MB_PER_VCPU = 0.06;
  */
 export async function runVirtual(scenario: Scenario, options: EmulateOptions): Promise<RunResult> {
   const { signal, onSample, sampleNs, untilNs, dumpPages, events, checks } = options;
-  const stop = new SharedArrayBuffer(4);
+  const shared = new SharedArrayBuffer(8);
+  const words = new Int32Array(shared);
   const workerData: VirtualWorkerData = {
     scenario,
-    stop,
+    shared,
     options: {
       ...(onSample !== undefined && sampleNs !== undefined && { sampleNs }),
       ...(untilNs !== undefined && { untilNs }),
@@ -29,7 +30,12 @@ export async function runVirtual(scenario: Scenario, options: EmulateOptions): P
     },
   };
   const requestStop = (): void => {
-    Atomics.store(new Int32Array(stop), 0, 1);
+    Atomics.store(words, STOP_WORD, 1);
+    Atomics.notify(words, SAMPLES_READ_WORD);
+  };
+  const sampleRead = (): void => {
+    Atomics.add(words, SAMPLES_READ_WORD, 1);
+    Atomics.notify(words, SAMPLES_READ_WORD);
   };
   if (signal?.aborted) requestStop();
   const heapMb = HEAP_MB + Math.ceil(scenario.vcpus.length * HEAP_MB_PER_VCPU);
@@ -39,7 +45,7 @@ export async function runVirtual(scenario: Scenario, options: EmulateOptions): P
   });
   signal?.addEventListener("abort", requestStop, { once: true });
   try {
-    return await outcomeOf(worker, "the virtual machine", options);
+    return await outcomeOf(worker, "the virtual machine", options, sampleRead);
   } finally {
     signal?.removeEventListener("abort", requestStop);
     await endWorker(worker);

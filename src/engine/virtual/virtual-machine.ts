@@ -40,10 +40,10 @@ export type MachineObserver = HostObserver & GuestObserver;
 export interface VirtualMachineOptions {
   /** false: no checkers, for speed. */
   readonly checks?: boolean;
-  /** With checks: one in so many times that a guest is told the time, its clock is read once more and watched (4). */
+  /** With checks: one in so many times that a guest is told the time its clock is read once more and watched, 1 to 255 (4). */
   readonly watchInterval?: number;
   readonly observer?: MachineObserver;
-  /** Makes one that looks at the pages as well: it is given guest RAM before the first page is registered. */
+  /** Makes another one, which looks at the pages as well: it is given guest RAM before the first page is registered. */
   readonly observerOf?: (ram: Int32Array) => MachineObserver;
 }
 
@@ -84,16 +84,16 @@ export class VirtualMachine {
   /** Of each vCPU's clock; null without checks. */
   readonly #monitors: readonly ClockMonitor[] | null;
   readonly #watchInterval: number;
-  #untilWatch: number;
+  readonly #untilWatch: Uint8Array;
   /** One slot for each vCPU that has a pCPU. */
   readonly #deadlines: DeadlineHeap;
   readonly #tsc: Tsc;
-  readonly #observer: GuestObserver | null;
+  readonly #observers: readonly GuestObserver[];
   readonly #maxEventsAnInstant: number;
   #eventsThisInstant = 0;
 
   constructor(scenario: Scenario, options: VirtualMachineOptions = {}) {
-    const { checks = true, watchInterval = 4, observer: given, observerOf } = options;
+    const { checks = true, watchInterval = 4, observer, observerOf } = options;
     const { vcpus, startAtNs, chance } = scenario;
     this.scenario = scenario;
     this.startNs = startAtNs;
@@ -102,14 +102,14 @@ export class VirtualMachine {
     fillPageMemory(this.ram, scenario);
     this.checker = checks ? buildChecker(scenario, this.ram) : null;
     this.#tsc = new Tsc(scenario.tscKhz);
-    const observer = given ?? observerOf?.(this.ram);
-    const observers = [...(this.checker === null ? [] : [this.checker]), ...(observer === undefined ? [] : [observer])];
+    const given = [observer, observerOf?.(this.ram)].filter((one) => one !== undefined);
+    const observers = this.checker === null ? given : [this.checker, ...given];
     const built = buildHost(scenario, this.ram, { auditOf: () => null, tsc: this.#tsc, observers });
     if (built.kind !== "fair") {
       throw new StealclockError("bad-input", "the virtual engine has no real machine for a linux host; accepted: fair");
     }
     this.host = built.host;
-    this.#observer = observer ?? null;
+    this.#observers = given;
     const byChance = chance.jitterPercent > 0 || chance.wakeLatencyNs > 0 || chance.hostNoiseNs > 0;
     const streams = byChance ? vcpuStreams(scenario.seed, vcpus.length) : [];
     const clockMaximum = new PlainClockMaximum();
@@ -127,7 +127,7 @@ export class VirtualMachine {
     });
     this.#grants = new Grants(vcpus.length, chance, streams);
     this.#watchInterval = watchInterval;
-    this.#untilWatch = watchInterval;
+    this.#untilWatch = new Uint8Array(vcpus.length).fill(watchInterval);
     this.#monitors = checks ? vcpus.map(() => new ClockMonitor(clockMaximum)) : null;
     this.#deadlines = new DeadlineHeap(vcpus.length);
     this.#maxEventsAnInstant = MAX_EVENTS_AN_INSTANT * (vcpus.length + scenario.pcpus + scenario.hostTasks.length + 2);
@@ -256,19 +256,13 @@ export class VirtualMachine {
       this.#grants.entered(id, this.now);
       guest.enter(this.now);
     }
-    if (this.#monitors !== null && --this.#untilWatch === 0) this.#watch(this.#monitors[id], guest);
-    if (this.#observer !== null) this.#observer.told(id, guest, this.now);
+    if (this.#monitors !== null && --this.#untilWatch[id] === 0) {
+      this.#untilWatch[id] = this.#watchInterval;
+      this.#monitors[id].watch(guest.time, this.now);
+    }
+    for (let i = 0; i < this.#observers.length; i++) this.#observers[i].told(id, guest, this.now);
     if (guest.wantsOut || this.#grants.leaveAt(id) <= this.now) this.#leave(id, guest);
     else this.#deadlines.set(id, Math.min(guest.nextDeadline, this.#grants.leaveAt(id)));
-  }
-
-  /** One more reading of the clock, for the monitor. */
-  #watch(monitor: ClockMonitor, { time }: GuestCpu): void {
-    this.#untilWatch = this.#watchInterval;
-    if (!time.registered) return;
-    const before = monitor.before();
-    const guardedNs = time.nowNs(this.now);
-    monitor.after(before, time.kvmclock.rawNs, guardedNs);
   }
 
   #leave(id: number, guest: GuestCpu): void {

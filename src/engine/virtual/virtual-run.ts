@@ -1,5 +1,6 @@
 import type { Ns } from "../../shared/units.js";
-import type { RunResult, Sample } from "../result.js";
+import { FullChecks } from "../check/full-checks.js";
+import type { InvariantResult, LogLine, RunResult, Sample } from "../result.js";
 import type { Scenario } from "../scenario.js";
 import { dumpPages } from "./dump-pages.js";
 import { EventFile } from "./event-file.js";
@@ -11,7 +12,9 @@ const EVENTS_AT_A_TIME = 8_192;
 
 /** What a virtual run tells and asks while it goes on. */
 export interface RunListener {
+  /** May wait until earlier ones have been read. */
   sample(sample: Sample): void;
+  log(line: LogLine): void;
   /** Called often. */
   progress(elapsedNs: Ns): void;
   /** Whether to end here. Asked often. */
@@ -29,27 +32,73 @@ export function runVirtualMachine(
   options: VirtualRunOptions,
   listener: RunListener,
 ): RunResult | null {
-  const { checks = true, events, dumpPages: folder } = options;
+  const { events } = options;
   const file = events === undefined ? null : EventFile.open(events.file, events.maxBytes, scenario);
   try {
     if (listener.stopRequested()) return null;
-    const machine = new VirtualMachine(scenario, { checks, ...(file !== null && { observer: file }) });
-    const stoppedEarly = !runToEnd(machine, options, listener);
-    if (folder !== undefined) dumpPages(machine, folder);
-    const result = machine.finish(stoppedEarly);
-    return { ...result, warnings: [...result.warnings, ...(file?.warnings ?? [])] };
+    const result =
+      options.checks === "full"
+        ? runFullyChecked(scenario, options, listener, file)
+        : run(scenario, options, listener, file);
+    if (file?.truncated) {
+      listener.log({ level: "warn", part: "events", message: "the file has reached its limit", fields: { ...events } });
+    }
+    return result;
   } finally {
     file?.close();
   }
 }
 
+function run(scenario: Scenario, options: VirtualRunOptions, listener: RunListener, file: EventFile | null): RunResult {
+  const machine = new VirtualMachine(scenario, {
+    checks: options.checks !== false,
+    ...(file !== null && { observer: file }),
+  });
+  const stoppedEarly = !runToEnd(machine, options, listener);
+  file?.end();
+  return machine.finish(stoppedEarly);
+}
+
+function runFullyChecked(
+  scenario: Scenario,
+  options: VirtualRunOptions,
+  listener: RunListener,
+  file: EventFile | null,
+): RunResult {
+  const made: FullChecks[] = [];
+  const machine = new VirtualMachine(scenario, {
+    watchInterval: 1,
+    ...(file !== null && { observer: file }),
+    observerOf: (ram) => {
+      made.push(new FullChecks(scenario, ram));
+      return made[0];
+    },
+  });
+  const [full] = made;
+  machine.onInstant = (now) => full.instantOver(now);
+  const stoppedEarly = !runToEnd(machine, options, listener);
+  machine.onInstant = null;
+  file?.end();
+  full.stopping(machine.now);
+  const result = machine.finish(stoppedEarly);
+  full.finished(result);
+  const invariants = [...result.invariants, ...full.properties.map(invariantOf)];
+  return { ...result, invariants, ok: invariants.every(({ status }) => status !== "broken") };
+}
+
+function invariantOf({ name, problems, exercised }: FullChecks["properties"][number]): InvariantResult {
+  if (problems.length > 0) return { name, status: "broken", detail: problems.slice(0, 3).join("; ") };
+  return { name, status: exercised > 0 ? "ok" : "not exercised", detail: `${exercised} judged` };
+}
+
 /** @returns false when told to stop before */
 function runToEnd(machine: VirtualMachine, options: VirtualRunOptions, listener: RunListener): boolean {
   const { durationNs } = machine.scenario;
-  const { sampleNs = Number.POSITIVE_INFINITY, untilNs = durationNs } = options;
+  const { sampleNs = Number.POSITIVE_INFINITY, untilNs = durationNs, dumpPages: folder } = options;
   const endNs = Math.min(durationNs, untilNs);
   let nextSample = sampleNs;
-  while (!listener.stopRequested()) {
+  let ended = false;
+  while (!ended && !listener.stopRequested()) {
     const targetNs = Math.min(endNs, nextSample);
     if (!machine.run(targetNs, EVENTS_AT_A_TIME)) {
       listener.progress(machine.now - machine.startNs);
@@ -59,7 +108,8 @@ function runToEnd(machine: VirtualMachine, options: VirtualRunOptions, listener:
       listener.sample(machine.sample());
       nextSample += sampleNs;
     }
-    if (targetNs === endNs) return true;
+    ended = targetNs === endNs;
   }
-  return false;
+  if (folder !== undefined) dumpPages(machine, folder);
+  return ended;
 }
