@@ -64,9 +64,10 @@ test("check: what failed, with field, expected and found; 1 when one did", async
   assert.match(stdout, /\n2 scenarios in the virtual engine: 1 ok, 1 failed\.\n$/);
 });
 
-test("check: a file that expects nothing is not run and is not ok", async () => {
+test("check: a file that expects nothing is not run, is not ok, and proves nothing", async () => {
   const { exitCode, stdout, scenario } = await cli(["scenarios", "check", SILENT], { emulate: half });
-  assert.equal(exitCode, 0);
+  assert.equal(exitCode, 1);
+  assert.equal((await cli(["scenarios", "check", HOLDS, SILENT], { emulate: half })).exitCode, 1);
   assert.equal(scenario, null);
   assert.match(stdout, /silent\.yaml +virtual +nothing expected: not run, and not ok\n/);
   assert.match(stdout, /1 scenario in the virtual engine: 0 ok, 1 nothing expected\.\n$/);
