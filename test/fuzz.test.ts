@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -161,6 +161,14 @@ describe("the fuzzer's command line", () => {
     assert.equal(found.code, 1, found.stdout);
     const [, file = ""] = /replay: npm run fuzz -- --scenario (\S+)/.exec(found.stdout) ?? [];
     assert.match(found.stdout, /seed \d+ broke: every page write is due, whole and true/);
+    const header = readFileSync(join(folder, file), "utf8");
+    for (const command of [
+      `npm run fuzz -- --scenario ${file}`,
+      `npm run -s emulate -- --scenario ${file} --full-checks`,
+    ]) {
+      assert.ok(found.stdout.includes(`: ${command}\n`), found.stdout);
+      assert.ok(header.includes(`\n#   ${command}\n`), header);
+    }
     assert.match(file, /^fuzz-failures.seed-\d+\.yaml$/);
     const again = await runFuzzer(faulty, folder, "--scenario", file);
     assert.equal(again.code, 1);
