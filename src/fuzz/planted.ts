@@ -32,7 +32,7 @@ export interface PlantedResult {
 }
 
 /** Whether and how a fault was found. */
-export interface FaultResult {
+interface FaultResult {
   readonly name: string;
   readonly what: string;
   /** By the property that most seeds named; null when it was not found. */
