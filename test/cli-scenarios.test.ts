@@ -8,7 +8,7 @@ import { SCENARIO_FOLDER } from "../src/cli/package-root.js";
 import { shippedScenarios } from "../src/cli/scenario-file.js";
 import type { EmulateOptions } from "../src/engine/result.js";
 import type { Scenario } from "../src/engine/scenario.js";
-import { cli, runResult, vcpuResult } from "./cli-helpers.js";
+import { Captured, cli, runResult, vcpuResult } from "./cli-helpers.js";
 
 const folder = mkdtempSync(join(tmpdir(), "stealclock-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -16,6 +16,10 @@ after(() => rmSync(folder, { recursive: true }));
 /** An engine whose every vCPU ran half the time and waited for the other half. */
 async function half(scenario: Scenario) {
   return runResult(scenario, { engine: scenario.engine });
+}
+
+function terminal(columns: number): Captured {
+  return new Captured({ columns, rows: 24 });
 }
 
 function write(name: string, text: string): string {
@@ -29,14 +33,31 @@ const FAILS = write("fails.yaml", "vcpus: 2\nexpect: { all: { guest.steal: 59..6
 const SILENT = write("silent.yaml", "vcpus: 2\n");
 const VIRTUAL = write("virtual.yaml", "engines: [virtual]\nduration: 30s\nexpect: { total: { lockups: 0 } }\n");
 
-test("list: each shipped scenario in a line, with its engines, duration and description", async () => {
-  const { exitCode, stdout, scenario } = await cli(["scenarios", "list"]);
+test("list: each shipped scenario with its engines, duration and description, in a line where that is wide enough", async () => {
+  const { exitCode, stdout, scenario } = await cli(["scenarios", "list"], { stdout: terminal(200) });
   assert.equal(exitCode, 0);
   assert.equal(scenario, null, "nothing is run");
   const lines = stdout.trimEnd().split("\n");
   assert.equal(lines.length, shippedScenarios().length + 1);
   assert.match(lines[0] ?? "", /^scenario +engines +duration +shows$/);
   assert.ok(lines.some((line) => /^rfc-report-3 +virtual, real +3s +host hog, idle guest, 0 % steal$/.test(line)));
+});
+
+test("list: the description is wrapped to the width, beside the other columns or below them", async () => {
+  const words = async (width: number) => {
+    const { stdout } = await cli(["scenarios", "list"], { stdout: terminal(width) });
+    assert.deepEqual(
+      stdout.split("\n").filter((line) => line.length > width),
+      [],
+    );
+    return stdout.split(/\s+/);
+  };
+  const all = await words(200);
+  assert.deepEqual(await words(100), all);
+  assert.deepEqual(await words(80), all);
+  assert.deepEqual(await words(65), all);
+  const { stdout } = await cli(["scenarios", "list"]);
+  assert.match(stdout, /^rfc-report-3 +virtual, real +3s\n {4}host hog, idle guest, 0 % steal$/m, "a pipe gets 80");
 });
 
 test("show: a scenario's file as it is", async () => {
@@ -64,9 +85,10 @@ test("check: what failed, with field, expected and found; 1 when one did", async
   assert.match(stdout, /\n2 scenarios in the virtual engine: 1 ok, 1 failed\.\n$/);
 });
 
-test("check: a file that expects nothing is not run and is not ok", async () => {
+test("check: a file that expects nothing is not run, is not ok, and proves nothing", async () => {
   const { exitCode, stdout, scenario } = await cli(["scenarios", "check", SILENT], { emulate: half });
-  assert.equal(exitCode, 0);
+  assert.equal(exitCode, 1);
+  assert.equal((await cli(["scenarios", "check", HOLDS, SILENT], { emulate: half })).exitCode, 1);
   assert.equal(scenario, null);
   assert.match(stdout, /silent\.yaml +virtual +nothing expected: not run, and not ok\n/);
   assert.match(stdout, /1 scenario in the virtual engine: 0 ok, 1 nothing expected\.\n$/);

@@ -127,6 +127,14 @@ test("a broken invariant fails, whatever was expected; unchecked ones conclude n
   ]);
 });
 
+test("a figure that is not known fails a virtual run: there is no noise that could hide it", () => {
+  const vcpus = [vcpuResult(0, { host: { migrations: null } })];
+  assert.deepEqual(check("{ all: { migrations: 0 } }", result({ vcpus })), [
+    "0 migrations failed: not known",
+    INVARIANTS,
+  ]);
+});
+
 /** A real run of 3 s, ticks of 4 ms, 30 ms noise: 38 ms of 3 s either way, 1.2667 points. */
 function real(host: Parameters<typeof vcpuResult>[1] = {}): RunResult {
   return runResult(defaultScenario(1), { vcpus: [vcpuResult(0, host)] });

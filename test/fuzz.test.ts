@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -160,12 +161,43 @@ describe("the fuzzer's command line", () => {
     assert.equal(found.code, 1, found.stdout);
     const [, file = ""] = /replay: npm run fuzz -- --scenario (\S+)/.exec(found.stdout) ?? [];
     assert.match(found.stdout, /seed \d+ broke: every page write is due, whole and true/);
+    const header = readFileSync(join(folder, file), "utf8");
+    for (const command of [
+      `npm run fuzz -- --scenario ${file}`,
+      `npm run -s emulate -- --scenario ${file} --full-checks`,
+    ]) {
+      assert.ok(found.stdout.includes(`: ${command}\n`), found.stdout);
+      assert.ok(header.includes(`\n#   ${command}\n`), header);
+    }
     assert.match(file, /^fuzz-failures.seed-\d+\.yaml$/);
     const again = await runFuzzer(faulty, folder, "--scenario", file);
     assert.equal(again.code, 1);
     assert.match(again.stdout, /broken: every page write is due, whole and true: vCPU \d+: page written/);
     const sound = await runFuzzer(PROGRAM, folder, "--scenario", file);
     assert.deepEqual([sound.code, sound.stdout], [0, "nothing broken\n"]);
+  });
+
+  test("a file that gives no seed is run with seed 0", async () => {
+    const text = "engine: virtual\nduration: 1s\nvcpus: 3\nhostNoise: 300us\njitter: 20%\n";
+    const report = async (name: string, seed: string) => {
+      writeFileSync(join(folder, name), text + seed);
+      const { code, stdout } = await runFuzzer(PROGRAM, folder, "--scenario", name, "--json");
+      assert.equal(code, 0, stdout);
+      return stdout;
+    };
+    const unseeded = await report("unseeded.yaml", "");
+    assert.equal(unseeded, await report("seed-0.yaml", "seed: 0\n"));
+    assert.notEqual(unseeded, await report("seed-5.yaml", "seed: 5\n"));
+  });
+
+  test("a signal ends the run of one file at once", async () => {
+    writeFileSync(join(folder, "long.yaml"), "engine: virtual\nduration: 1h\nvcpus: 8\n");
+    const child = spawn(process.execPath, [join(PROGRAM, "fuzz/fuzz.js"), "--scenario", "long.yaml"], { cwd: folder });
+    // Sooner or later than the run begins: it ends by the signal in either case.
+    const timer = setTimeout(() => child.kill("SIGINT"), 1_500);
+    const [code, signal] = await once(child, "exit");
+    clearTimeout(timer);
+    assert.deepEqual([code, signal], [null, "SIGINT"]);
   });
 
   test("bad input ends with 2 and says what is accepted", async () => {

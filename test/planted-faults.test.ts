@@ -29,14 +29,14 @@ describe("planted faults", () => {
       replace: "class Ledger ",
     };
     const faults = [...PLANTED_FAULTS.filter(({ name }) => PLANTED_HERE.includes(name)), nothing];
-    const results = await runPlanted({
+    const result = await runPlanted({
       faults,
       seeds: 50,
       seedFrom: 0,
       signal: new AbortController().signal,
       onProgress: () => {},
     });
-    const found = Object.fromEntries(results.map(({ name, foundBy }) => [name, foundBy]));
+    const found = Object.fromEntries(result.faults.map(({ name, foundBy }) => [name, foundBy]));
     assert.deepEqual(found, {
       "skipped-publish": "every page write is due, whole and true",
       "guest-not-told": "a stopped guest is told so",
@@ -44,6 +44,27 @@ describe("planted faults", () => {
       "two-entry-ticks": "ticks and lost ticks are the deadlines that passed",
       nothing: null,
     });
-    assert.match(plantedLines(results, 50).join("\n"), /nothing .* NOT FOUND\n5 faults planted: 1 not found/);
+    assert.match(plantedLines(result).join("\n"), /nothing .* NOT FOUND\n5 faults planted: 1 not found$/);
+    assert.deepEqual([result.ok, result.stoppedEarly], [false, false]);
+  });
+
+  test("a search that is stopped gives no verdict, and leaves out the fault that it was cut off at", async () => {
+    const faults = PLANTED_FAULTS.filter(({ name }) => PLANTED_HERE.includes(name));
+    const stop = new AbortController();
+    const result = await runPlanted({
+      faults,
+      seeds: 25,
+      seedFrom: 0,
+      signal: stop.signal,
+      onProgress: (text) => {
+        if (text.startsWith("fault 2 of 4")) stop.abort();
+      },
+    });
+    assert.deepEqual(
+      result.faults.map(({ name }) => name),
+      faults.slice(0, 1).map(({ name }) => name),
+    );
+    assert.deepEqual([result.ok, result.stoppedEarly, result.planned], [false, true, 4]);
+    assert.equal(plantedLines(result).at(-1), "stopped after 1 of 4: no verdict");
   });
 });

@@ -36,9 +36,9 @@ export class Output {
     return this.stream.isTTY === true;
   }
 
-  /** Columns to print in; a pipe or a file gets 80. */
+  /** Columns to print in; a pipe or a file gets 80, and so does a terminal that says 0: it does not know. */
   get width(): number {
-    return this.stream.columns ?? 80;
+    return this.stream.columns || 80;
   }
 
   write(text: string): void {

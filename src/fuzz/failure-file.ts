@@ -21,7 +21,10 @@ export interface KeptFailure {
   readonly shrinkRuns: number;
   readonly size: string;
   readonly file: string;
+  /** Runs the file with every property of the fuzzer. */
   readonly replay: string;
+  /** Runs it as any scenario, with tables and every property that can be had there. */
+  readonly emulate: string;
 }
 
 /** Shrinks what failed and keeps it as a scenario file. */
@@ -30,8 +33,9 @@ export function keepFailure({ seed, problems }: Failure): KeptFailure {
   const shrunk = shrink(randomScenario(seed), problem, MAX_SHRINK_RUNS);
   const file = join(FOLDER, `seed-${seed}.yaml`);
   const replay = `npm run fuzz -- --scenario ${file}`;
+  const emulate = `npm run -s emulate -- --scenario ${file} --full-checks`;
   mkdirSync(FOLDER, { recursive: true });
-  writeFileSync(file, fileText(seed, shrunk, replay));
+  writeFileSync(file, fileText(seed, shrunk, [replay, emulate]));
   return {
     seed,
     property: problem.property,
@@ -41,6 +45,7 @@ export function keepFailure({ seed, problems }: Failure): KeptFailure {
     size: sizeOf(shrunk),
     file,
     replay,
+    emulate,
   };
 }
 
@@ -51,11 +56,12 @@ function sizeOf({ scenario: { vcpus, pcpus, hostTasks, timeline, durationNs } }:
   return `${parts.join(", ")}, ${formatDuration(durationNs)}`;
 }
 
-function fileText(seed: number, { scenario, problem }: Shrunk, replay: string): string {
+function fileText(seed: number, { scenario, problem }: Shrunk, commands: readonly string[]): string {
   const comment = [
     `Shrunk from seed ${seed} of the fuzzer. Broken: ${problem.property}.`,
     problem.text,
-    `Replay: ${replay}`,
+    "Replay:",
+    ...commands.map((command) => `  ${command}`),
   ];
   return `${comment.map((line) => `# ${line}\n`).join("")}${printScenario(scenario)}`;
 }

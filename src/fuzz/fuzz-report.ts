@@ -83,6 +83,7 @@ function failureLines({
   size,
   file,
   replay,
+  emulate,
 }: KeptFailure): string[] {
   return [
     `seed ${seed} broke: ${property}`,
@@ -90,6 +91,7 @@ function failureLines({
     `  shrunk in ${count(shrinkRuns, "run")} to ${size}: ${file}`,
     `  ${shrunkProblem}`,
     `  replay: ${replay}`,
+    `  or with tables: ${emulate}`,
     "",
   ];
 }

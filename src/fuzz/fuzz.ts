@@ -20,8 +20,29 @@ const EXIT_INTERRUPTED = 130;
 /** After so many seeds failed a search has found enough to go on with. */
 const MAX_FAILURES = 5;
 
-/** The fuzzer's whole command line. @returns the exit code: 0 nothing broke, 1 something did, 2 bad input */
+/** A file that gives no seed is run with this one: it can be run again. */
+const DEFAULT_SEED = 0;
+
+/** The fuzzer's whole command line. @returns the exit code: 0 nothing broke, 1 something did, 2 bad input, 130 stopped */
 async function main(argv: readonly string[]): Promise<number> {
+  try {
+    const flags = readFuzzFlags(argv, (text) => process.stderr.write(text));
+    if (flags.scenario !== null) return runFile(flags.scenario, flags.json);
+    return await (flags.planted ? plant(flags) : fuzz(flags));
+  } catch (error) {
+    // commander has said it already.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_BAD_INPUT;
+    if (!(error instanceof StealclockError)) throw error;
+    process.stderr.write(`fuzz: ${error.message.replaceAll("\n", "\nfuzz: ")}\n`);
+    return EXIT_BAD_INPUT;
+  }
+}
+
+/**
+ * Does something that can be asked to stop. Handlers are there for as long only: what holds this thread, such as
+ * shrinking, would never hear of the signal, which then has to end the process by itself.
+ */
+async function stoppable<T>(act: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const stop = new AbortController();
   const stopListening = listenForStop({
     source: process,
@@ -30,31 +51,25 @@ async function main(argv: readonly string[]): Promise<number> {
     onLeave: () => process.exit(EXIT_INTERRUPTED),
   });
   try {
-    const flags = readFuzzFlags(argv, (text) => process.stderr.write(text));
-    if (flags.scenario !== null) return runFile(flags.scenario, flags.json);
-    return await (flags.planted ? plant(flags, stop.signal) : fuzz(flags, stop.signal));
-  } catch (error) {
-    // commander has said it already.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_BAD_INPUT;
-    if (!(error instanceof StealclockError)) throw error;
-    process.stderr.write(`fuzz: ${error.message.replaceAll("\n", "\nfuzz: ")}\n`);
-    return EXIT_BAD_INPUT;
+    return await act(stop.signal);
   } finally {
     stopListening();
   }
 }
 
-async function fuzz({ seeds, seedFrom, json }: FuzzFlags, signal: AbortSignal): Promise<number> {
+async function fuzz({ seeds, seedFrom, json }: FuzzFlags): Promise<number> {
   const progress = new ProgressLine(process.stderr, () => performance.now());
-  const tally = await search({
-    workerFile: join(__dirname, "fuzz-worker.js"),
-    seedFrom,
-    seeds,
-    maxFailures: MAX_FAILURES,
-    signal,
-    onProgress: ({ scenarios, failures }) =>
-      progress.draw(`fuzz: ${scenarios} of ${seeds} scenarios, ${failures.length} failed`),
-  });
+  const tally = await stoppable((signal) =>
+    search({
+      workerFile: join(__dirname, "fuzz-worker.js"),
+      seedFrom,
+      seeds,
+      maxFailures: MAX_FAILURES,
+      signal,
+      onProgress: ({ scenarios, failures }) =>
+        progress.draw(`fuzz: ${scenarios} of ${seeds} scenarios, ${failures.length} failed`),
+    }),
+  );
   progress.end();
   const failures = tally.failures.slice(0, MAX_FAILURES).map(keepFailure);
   const result = fuzzResultOf(tally, seedFrom, seeds, failures);
@@ -63,18 +78,21 @@ async function fuzz({ seeds, seedFrom, json }: FuzzFlags, signal: AbortSignal): 
   return result.stoppedEarly ? EXIT_INTERRUPTED : 0;
 }
 
-async function plant({ seeds, seedFrom, json }: FuzzFlags, signal: AbortSignal): Promise<number> {
+async function plant({ seeds, seedFrom, json }: FuzzFlags): Promise<number> {
   const progress = new ProgressLine(process.stderr, () => performance.now());
-  const results = await runPlanted({ seeds, seedFrom, signal, onProgress: (text) => progress.draw(`fuzz: ${text}`) });
+  const result = await stoppable((signal) =>
+    runPlanted({ seeds, seedFrom, signal, onProgress: (text) => progress.draw(`fuzz: ${text}`) }),
+  );
   progress.end();
-  print(json ? [JSON.stringify(results, null, 2)] : plantedLines(results, seeds));
-  if (signal.aborted) return EXIT_INTERRUPTED;
-  return results.every(({ seedsFound }) => seedsFound > 0) ? 0 : EXIT_FAILED;
+  print(json ? [JSON.stringify(result, null, 2)] : plantedLines(result));
+  if (result.stoppedEarly) return EXIT_INTERRUPTED;
+  return result.ok ? 0 : EXIT_FAILED;
 }
 
 /** @throws StealclockError `bad-input` when it is no scenario for the virtual engine */
 function runFile(file: string, json: boolean): number {
-  const { scenario } = resolveScenario({ settings: {}, where: String }, readScenarioFile(file), thisMachine());
+  const flags = { settings: {}, where: String };
+  const { scenario } = resolveScenario(flags, readScenarioFile(file), thisMachine(), () => DEFAULT_SEED);
   if (scenario.engine !== "virtual") {
     throw new StealclockError("bad-input", `${file}: it is for the real engine; accepted: engine: virtual`);
   }

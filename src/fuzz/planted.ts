@@ -17,8 +17,22 @@ export interface PlantedOptions {
   readonly onProgress: (text: string) => void;
 }
 
-/** Whether and how a fault was found. */
+/** What became of the faults, as it is printed; schema `stealclock.planted/1`. */
 export interface PlantedResult {
+  readonly schema: "stealclock.planted/1";
+  readonly seedFrom: number;
+  readonly seeds: number;
+  /** Every fault was searched for and found. */
+  readonly ok: boolean;
+  readonly stoppedEarly: boolean;
+  /** How many were to be planted. */
+  readonly planned: number;
+  /** Those whose search came to its end. */
+  readonly faults: readonly FaultResult[];
+}
+
+/** Whether and how a fault was found. */
+interface FaultResult {
   readonly name: string;
   readonly what: string;
   /** By the property that most seeds named; null when it was not found. */
@@ -28,19 +42,23 @@ export interface PlantedResult {
   readonly seeds: number;
 }
 
-/** Plants each fault in a copy of the compiled program and runs the fuzzer of that copy. */
+/** Plants each fault in a copy of the compiled program and runs the fuzzer of that copy. A search that is cut off tells nothing. */
 export async function runPlanted({
   faults = PLANTED_FAULTS,
   onProgress,
   ...options
-}: PlantedOptions): Promise<PlantedResult[]> {
-  const results: PlantedResult[] = [];
+}: PlantedOptions): Promise<PlantedResult> {
+  const { seedFrom, seeds, signal } = options;
+  const results: FaultResult[] = [];
   for (const [index, fault] of faults.entries()) {
-    if (options.signal.aborted) break;
+    if (signal.aborted) break;
     onProgress(`fault ${index + 1} of ${faults.length}: ${fault.name}`);
-    results.push(await findFault(fault, options));
+    const result = await findFault(fault, options);
+    if (!signal.aborted || result.seeds === seeds) results.push(result);
   }
-  return results;
+  const stoppedEarly = results.length < faults.length;
+  const ok = !stoppedEarly && results.every(isFound);
+  return { schema: "stealclock.planted/1", seedFrom, seeds, ok, stoppedEarly, planned: faults.length, faults: results };
 }
 
 /**
@@ -76,7 +94,7 @@ export function plantedCopy(fault: PlantedFault, folder: string): string {
 async function findFault(
   fault: PlantedFault,
   options: Omit<PlantedOptions, "faults" | "onProgress">,
-): Promise<PlantedResult> {
+): Promise<FaultResult> {
   const folder = mkdtempSync(join(tmpdir(), "stealclock-planted-"));
   try {
     const tally = await search({
@@ -99,7 +117,7 @@ function modulesFolder(): string {
   throw new RangeError(`no node_modules above ${PROGRAM}`);
 }
 
-function resultOf({ name, what }: PlantedFault, { failures, scenarios }: Tally): PlantedResult {
+function resultOf({ name, what }: PlantedFault, { failures, scenarios }: Tally): FaultResult {
   const named = new Map<string, number>();
   for (const { problems } of failures) {
     for (const property of new Set(problems.map((problem) => problem.property))) {
@@ -117,15 +135,20 @@ function resultOf({ name, what }: PlantedFault, { failures, scenarios }: Tally):
   };
 }
 
-export function plantedLines(results: readonly PlantedResult[], seeds: number): string[] {
-  const missed = results.filter(({ seedsFound }) => seedsFound === 0).length;
-  const verdict = missed === 0 ? "each was found" : `${missed} not found`;
+export function plantedLines({ faults, seeds, planned, stoppedEarly }: PlantedResult): string[] {
+  const missed = faults.filter((fault) => !isFound(fault)).length;
+  const each = stoppedEarly ? "no verdict" : "each was found";
+  const found = missed === 0 ? each : `${missed} not found`;
   return [
     `${"fault".padEnd(26)}${"first seed".padStart(10)}${`found in, of ${seeds}`.padStart(20)}  found by`,
-    ...results.map(
+    ...faults.map(
       ({ name, foundBy, firstSeed, seedsFound }) =>
         `${name.padEnd(26)}${String(firstSeed ?? "-").padStart(10)}${String(seedsFound).padStart(20)}  ${foundBy ?? "NOT FOUND"}`,
     ),
-    `${count(results.length, "fault")} planted: ${verdict}`,
+    `${stoppedEarly ? `stopped after ${faults.length} of ${planned}` : `${count(faults.length, "fault")} planted`}: ${found}`,
   ];
+}
+
+function isFound({ seedsFound }: FaultResult): boolean {
+  return seedsFound > 0;
 }

@@ -1,3 +1,4 @@
+import { MAX_NOISE_SHARE } from "../../engine/check/noise.js";
 import type { RunResult, VcpuResult } from "../../engine/result.js";
 import { type Ns, tickNsecOf } from "../../shared/units.js";
 import { sum } from "../format.js";
@@ -14,8 +15,6 @@ export interface ExpectationOutcome {
   readonly status: "ok" | "failed" | "inconclusive";
 }
 
-/** Above this share of elapsed time the real machine had more say than the scheduler that is emulated. */
-const MAX_NOISE_SHARE = 0.05;
 /** What happens at a tick and what happens at an entry can each shift by one tick at either end of a real run. */
 const STRAY_TICKS = 2;
 const DECIMALS = 6;
@@ -23,7 +22,7 @@ const DECIMALS = 6;
 /**
  * Holds a run against what its scenario file expects.
  *
- * A virtual run is exact, so a range is taken as it stands. A real run may stray from each end of a range by its noise and
+ * A virtual run is exact, so a range is taken as it stands, and a figure that is not known has failed it. A real run may stray from each end of a range by its noise and
  * two ticks, and by no more; with more than 5 % noise, or where it is not known, nothing can be concluded. Softlockups are
  * given no margin, and conclude nothing when more than 5 % of the time that the vCPU did not wait was noise.
  *
@@ -61,7 +60,7 @@ function outcomeOf(field: FigureName, range: Range, { vcpu, vcpus, result }: Sub
   const expected = formatRange(range, unit);
   const found = value === null ? "not known" : withUnit(`${Number(value.toFixed(DECIMALS))}`, unit);
   if (result.engine === "virtual") {
-    const status = value === null ? "inconclusive" : statusOf(value, range);
+    const status = value === null ? "failed" : statusOf(value, range);
     return { field, vcpu, expected, found, status };
   }
   const noiseNs = noiseOf(vcpus, result);

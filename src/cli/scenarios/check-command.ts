@@ -22,7 +22,7 @@ const LEFT_BY_SIGNAL = 130;
 /**
  * Adds `stealclock scenarios check`: runs scenarios and holds them against what they expect.
  *
- * @param finish takes the exit code: 1 when an expectation failed, else 0
+ * @param finish takes the exit code: 1 when an expectation failed or a file has none, else 0
  */
 export function addCheckCommand(
   scenarios: Command,
@@ -57,7 +57,7 @@ Examples:
   stealclock scenarios check rfc-report-1 my-scenario.yaml
   stealclock scenarios check --engine real --json
 
-Exit codes: 0 no expectation failed, 1 one failed, 2 bad input.`;
+Exit codes: 0 no expectation failed, 1 one failed or a file expects nothing, 2 bad input.`;
 
 /** Those that were named; else all shipped ones that are meant for the engine and do not take it too long. */
 function selectScenarios(names: readonly string[], engine: EngineKind, context: CliContext): CheckedScenario[] {
@@ -96,7 +96,7 @@ async function checkAll(
   }
   if (json) stdout.write(`${JSON.stringify(checkDocument(engine, checks), null, 2)}\n`);
   else stdout.writeLines(["", summaryLine(engine, checks)]);
-  return checks.some(({ status }) => status === "failed") ? 1 : 0;
+  return checks.some(({ status }) => status === "failed" || status === "nothing expected") ? 1 : 0;
 }
 
 /** @throws StealclockError "stopped" when the run was ended early: part of a run proves nothing */
