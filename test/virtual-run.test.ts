@@ -51,8 +51,17 @@ async function withEvents(name: string, changes: ScenarioChanges, options: Emula
 }
 
 test("plain accesses change nothing: the same result, byte for byte, as with the real Atomics", async () => {
-  const inThread: RunResult = await emulate(scenario());
-  assert.equal(JSON.stringify(inThread), JSON.stringify(runVirtually(scenario())));
+  // Through every kind of access: the flags are flipped when the feature goes and comes, GUEST_STOPPED is set and cleared.
+  const moves = scenario({
+    timeline: [
+      { kind: "migrate", atNs: 50 * NS_PER_MS, forNs: NS_PER_MS, stealFeature: false, tscKhz: 2_000_000 },
+      { kind: "suspend", atNs: 100 * NS_PER_MS, forNs: 30 * NS_PER_MS },
+      { kind: "migrate", atNs: 200 * NS_PER_MS, forNs: NS_PER_MS, stealFeature: true, tscKhz: 2_600_000 },
+    ],
+  });
+  const inThread: RunResult = await emulate(moves);
+  assert.ok(inThread.ok);
+  assert.equal(JSON.stringify(inThread), JSON.stringify(runVirtually(moves)));
 });
 
 describe("the event file", () => {
@@ -75,8 +84,11 @@ describe("the event file", () => {
   });
 
   test("stops at its limit with a line that says so, and a word to the log", async () => {
-    const { file, lines, logs, result } = await withEvents("limited", {}, {}, 2_000);
-    assert.ok(statSync(file).size <= 2_000);
+    for (let maxBytes = 1_000; maxBytes < 1_090; maxBytes += 10) {
+      const { file } = await withEvents("limited", { durationNs: 20 * NS_PER_MS }, {}, maxBytes);
+      assert.ok(statSync(file).size <= maxBytes, `${maxBytes}`);
+    }
+    const { lines, logs, result } = await withEvents("limited", {}, {}, 2_000);
     assert.deepEqual(
       [lines.at(-1)?.event, lines.filter(({ event }) => event === "truncated").length],
       ["truncated", 1],
