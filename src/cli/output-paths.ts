@@ -32,7 +32,9 @@ function createFolder(path: string): void {
     missing.push(folder);
     folder = dirname(folder);
   }
-  if (!statSync(folder).isDirectory()) throw Object.assign(new Error("this is a file"), { code: "EEXIST" });
+  // Of a path through a file, statSync says ENOTDIR itself, or nothing: versions of Node differ.
+  const code = missing.length === 0 ? "EEXIST" : "ENOTDIR";
+  if (!statSync(folder).isDirectory()) throw Object.assign(new Error("this is a file"), { code });
   for (const each of missing.reverse()) mkdirSync(each);
 }
 
