@@ -94,7 +94,9 @@ describe("a run queue", () => {
     }
 
     takeFirst(): void {
-      assert.equal(this.queue.takeFirst(), this.list.shift() ?? null);
+      const { first } = this.queue;
+      if (first !== null) this.queue.remove(first);
+      assert.equal(first, this.list.shift() ?? null);
     }
 
     arriveOrLeave(which: number, vruntime: number): void {

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { FullChecks } from "../src/engine/check/full-checks.js";
 import type { RunResult } from "../src/engine/result.js";
 import type { HostTaskConfig, Scenario, VcpuConfig, Workload } from "../src/engine/scenario.js";
-import { VirtualMachine } from "../src/engine/virtual/virtual-machine.js";
+import { FullyCheckedMachine } from "../src/engine/virtual/fully-checked-machine.js";
 import { NS_PER_MS, NS_PER_US } from "../src/shared/units.js";
 import { clearGuestStopped } from "../src/shared/version-protocol.js";
 import { type ScenarioChanges, scenarioOf } from "./engine-helpers.js";
@@ -221,26 +221,11 @@ const CASES: readonly Case[] = [
 ];
 
 /** @returns the properties that object */
-function objections(
-  truth: Scenario,
-  checksOf: (ram: Int32Array) => FullChecks,
-  change = (result: RunResult) => result,
-) {
-  const made: FullChecks[] = [];
-  const machine = new VirtualMachine(truth, {
-    watchInterval: 1,
-    observerOf: (ram) => {
-      made.push(checksOf(ram));
-      return made[0];
-    },
-  });
-  const [checks] = made;
-  machine.onInstant = (now) => checks.instantOver(now);
-  machine.run(truth.durationNs);
-  machine.onInstant = null;
-  checks.stopping(machine.now);
-  checks.finished(change(machine.finish()));
-  return checks.properties.filter(({ problems }) => problems.length > 0).map(({ name }) => name);
+function objections(truth: Scenario, checksOf: (ram: Int32Array) => FullChecks): string[] {
+  const checked = new FullyCheckedMachine(truth, { checksOf });
+  checked.machine.run(truth.durationNs);
+  checked.finish();
+  return checked.properties.filter(({ problems }) => problems.length > 0).map(({ name }) => name);
 }
 
 describe("a property objects to a history that breaks it, and not to one that does not", () => {
@@ -330,7 +315,12 @@ describe("what no other scenario would show", () => {
       miscounted(({ entries }) => ({ entries: entries + 1 })),
       miscounted(({ wait }) => ({ wait: { ...wait, maxNs: wait.maxNs - 1 } })),
     ]) {
-      const named = objections(scenario, (ram) => new FullChecks(scenario, ram), change);
+      class Miscounted extends FullChecks {
+        override finished(result: RunResult): void {
+          super.finished(change(result));
+        }
+      }
+      const named = objections(scenario, (ram) => new Miscounted(scenario, ram));
       assert.deepEqual(named, ["vCPUs run where they may, as often as the host says"]);
     }
   });

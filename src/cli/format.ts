@@ -49,6 +49,11 @@ export function sum(values: Iterable<number>): number {
   return Number(total);
 }
 
+/** Lines beside what stands left of the first of them. */
+export function beside(lead: string, lines: readonly string[]): string[] {
+  return lines.map((line, index) => (index === 0 ? lead : " ".repeat(lead.length)) + line);
+}
+
 /** Breaks a sentence into lines of at most `width`, later ones indented. A word longer than a line is cut. */
 export function wrap(text: string, width: number, indent = "  "): string[] {
   const lines: string[] = [];

@@ -1,4 +1,4 @@
-import { wrap } from "./format.js";
+import { beside, wrap } from "./format.js";
 import type { DecodedStruct } from "./page-format.js";
 
 const GAP = "  ";
@@ -24,9 +24,4 @@ export function structLines({ offset, rows, summary, doubts }: DecodedStruct, wi
     ...(summary === null ? [] : wrap(summary, width)),
     ...doubts.flatMap((doubt) => wrap(`doubtful: ${doubt}`, width)),
   ];
-}
-
-/** Lines of text beside what stands left of the first. */
-function beside(lead: string, lines: readonly string[]): string[] {
-  return lines.map((line, index) => (index === 0 ? lead : " ".repeat(lead.length)) + line);
 }

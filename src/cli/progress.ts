@@ -1,8 +1,7 @@
 import { NS_PER_DAY, NS_PER_MS, NS_PER_SECOND, type Ns } from "../shared/units.js";
 import type { OutputStream } from "./output.js";
+import { eraseLine, writeOver } from "./terminal-line.js";
 import type { TerminalView } from "./terminal-view.js";
-
-const ERASE_LINE = "\r\u001B[K";
 
 /** One line that says how far a run in virtual time has come, drawn over itself. */
 export interface ProgressLine extends TerminalView {
@@ -12,9 +11,8 @@ export interface ProgressLine extends TerminalView {
 export function openProgressLine(stream: OutputStream, wholeNs: Ns): ProgressLine {
   let text = "";
   let ended = false;
-  // A line that is as wide as the terminal could wrap, and then not be erased.
-  const show = () => stream.write(`${ERASE_LINE}${text.slice(0, (stream.columns ?? 80) - 1)}`);
-  const wipe = () => (text === "" ? undefined : stream.write(ERASE_LINE));
+  const show = () => writeOver(stream, text);
+  const wipe = () => (text === "" ? undefined : eraseLine(stream));
   return {
     draw(elapsedNs) {
       if (ended) return;

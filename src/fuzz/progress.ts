@@ -1,6 +1,6 @@
 import type { OutputStream } from "../cli/output.js";
+import { eraseLine, writeOver } from "../cli/terminal-line.js";
 
-const ERASE_LINE = "\r\u001B[K";
 const REDRAW_MS = 100;
 
 /** A line on a terminal that says how far the search has come; nothing anywhere else. */
@@ -17,12 +17,10 @@ export class ProgressLine {
   draw(text: string): void {
     if (this.#stream.isTTY !== true || this.#nowMs() - this.#drawnAtMs < REDRAW_MS) return;
     this.#drawnAtMs = this.#nowMs();
-    // A terminal that does not say how wide it is says 0.
-    const width = this.#stream.columns || 80;
-    this.#stream.write(`${ERASE_LINE}${text.slice(0, width - 1)}`);
+    writeOver(this.#stream, text);
   }
 
   end(): void {
-    if (this.#drawnAtMs > Number.NEGATIVE_INFINITY) this.#stream.write(ERASE_LINE);
+    if (this.#drawnAtMs > Number.NEGATIVE_INFINITY) eraseLine(this.#stream);
   }
 }

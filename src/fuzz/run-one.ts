@@ -1,6 +1,7 @@
-import { FullChecks } from "../engine/check/full-checks.js";
+import type { Property } from "../engine/check/property.js";
 import type { RunResult } from "../engine/result.js";
 import type { Scenario } from "../engine/scenario.js";
+import { FullyCheckedMachine } from "../engine/virtual/fully-checked-machine.js";
 import { VirtualMachine } from "../engine/virtual/virtual-machine.js";
 import type { Ns } from "../shared/units.js";
 
@@ -32,31 +33,20 @@ export interface RunReport {
   readonly virtualNs: Ns;
 }
 
-/** A clock is read and watched whenever its guest is told the time. */
-const EVERY_READING = { watchInterval: 1 };
-
 /** Runs a scenario in virtual time, in this thread, with every checker on. What is thrown is a problem like any other. */
 export function runOne(scenario: Scenario): RunReport {
   const problems: Problem[] = [];
   const exercised: Record<string, number> = { [ENDS]: 1, [REPEATS]: 0 };
   let machine: VirtualMachine | null = null;
   try {
-    const checks: FullChecks[] = [];
-    machine = new VirtualMachine(scenario, {
-      ...EVERY_READING,
-      observerOf: (ram) => {
-        checks.push(new FullChecks(scenario, ram));
-        return checks[0];
-      },
-    });
-    const result = runChecked(machine, checks[0]);
-    if (result === null) problems.push({ property: ENDS, text: `${MAX_EVENTS} events were not enough` });
-    else collect(result, checks[0], problems, exercised);
-    if (result !== null && scenario.seed % REPEAT_INTERVAL === 0) {
-      exercised[REPEATS]++;
-      if (JSON.stringify(result) !== JSON.stringify(runInSteps(scenario))) {
-        problems.push({ property: REPEATS, text: "the second run, in steps and with samples taken, ended otherwise" });
-      }
+    const checked = new FullyCheckedMachine(scenario);
+    machine = checked.machine;
+    if (machine.run(scenario.durationNs, MAX_EVENTS)) {
+      const result = checked.finish();
+      collect(result, checked.properties, problems, exercised);
+      if (scenario.seed % REPEAT_INTERVAL === 0) repeat(scenario, result, problems, exercised);
+    } else {
+      problems.push({ property: ENDS, text: `${MAX_EVENTS} events were not enough` });
     }
   } catch (error) {
     problems.push({ property: ENDS, text: error instanceof Error ? `${error.name}: ${error.message}` : String(error) });
@@ -65,19 +55,15 @@ export function runOne(scenario: Scenario): RunReport {
   return { problems, exercised, events: machine?.eventCount ?? 0, virtualNs };
 }
 
-/** @returns null when it does not end */
-function runChecked(machine: VirtualMachine, checks: FullChecks): RunResult | null {
-  machine.onInstant = (now) => checks.instantOver(now);
-  if (!machine.run(machine.scenario.durationNs, MAX_EVENTS)) return null;
-  machine.onInstant = null;
-  checks.stopping(machine.now);
-  const result = machine.finish();
-  checks.finished(result);
-  return result;
+function repeat(scenario: Scenario, result: RunResult, problems: Problem[], exercised: Record<string, number>): void {
+  exercised[REPEATS]++;
+  if (JSON.stringify(result) === JSON.stringify(runInSteps(scenario))) return;
+  problems.push({ property: REPEATS, text: "the second run, in steps and with samples taken, ended otherwise" });
 }
 
+/** Its clocks are read as often as those of a machine that is fully checked: what is read is in the result. */
 function runInSteps(scenario: Scenario): RunResult {
-  const machine = new VirtualMachine(scenario, EVERY_READING);
+  const machine = new VirtualMachine(scenario, { watchInterval: 1 });
   for (let events = 0; events < MAX_EVENTS; events += EVENTS_A_STEP) {
     if (machine.run(scenario.durationNs, EVENTS_A_STEP)) break;
     machine.sample();
@@ -87,7 +73,7 @@ function runInSteps(scenario: Scenario): RunResult {
 
 function collect(
   result: RunResult,
-  { properties }: FullChecks,
+  properties: readonly Property[],
   problems: Problem[],
   exercised: Record<string, number>,
 ): void {

@@ -119,6 +119,7 @@ export class FairHost implements Host, SchedDecisions {
     while (this.nextDeadline <= now) this.serveEarliest(now);
   }
 
+  /** Serves the one deadline that is next, which must be due. */
   serveEarliest(now: Ns): void {
     if (this.#suspension === null) this.#deadlineDue(this.#deadlines.earliestSlot, now);
     else this.#resume(this.#suspension, now);
@@ -213,10 +214,10 @@ export class FairHost implements Host, SchedDecisions {
 
   #timerExpired(entityId: number, now: Ns): void {
     const entity = this.#entities[entityId];
-    this.#deadlines.clear(this.#timerSlot(entityId));
     if (entity.task === null) {
       this.#unblock(entityId, now);
     } else {
+      this.#deadlines.clear(this.#timerSlot(entityId));
       entity.task.woken(now);
       this.#scheduler.wake(entity, now);
     }

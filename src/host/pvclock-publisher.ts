@@ -180,7 +180,7 @@ export class PvclockPublisher implements SchedNotifier {
   #fillConstants(): void {
     const values = this.#values;
     this.#wordCount = this.hasStealNs ? PAGE_WORDS_NS : PAGE_WORDS;
-    const flags = this.#offersSteal ? FLAG_STEAL_MS | (this.#config.nanoseconds ? FLAG_STEAL_NS : 0) : 0;
+    const flags = (this.#offersSteal ? FLAG_STEAL_MS : 0) | (this.hasStealNs ? FLAG_STEAL_NS : 0);
     const { tscToSystemMul, tscShift } = this.#config.tsc.rate;
     values[TSC_TO_SYSTEM_MUL_WORD] = tscToSystemMul | 0;
     values[SHIFT_AND_FLAGS_WORD] = packShiftAndFlags(tscShift, flags);

@@ -39,13 +39,6 @@ export class RunQueue {
     this.#siftDown(last, this.#siftUp(last, position));
   }
 
-  /** Removes the next to run. */
-  takeFirst(): SchedEntity | null {
-    const entity = this.first;
-    if (entity !== null) this.remove(entity);
-    return entity;
-  }
-
   /**
    * Of those that may run on a pCPU the one furthest behind, or null: the first where it may, else found by a search, which
    * goes no further than entities that are behind the one it finds.

@@ -1,5 +1,4 @@
 import { DutyRule } from "./duty-rule.js";
-import type { Jitter } from "./jitter.js";
 import type { Ns } from "./units.js";
 
 /** A duty cycle that keeps its state itself. */
@@ -8,8 +7,4 @@ export class DutyCycle extends DutyRule {
   wakeAt: Ns = Number.POSITIVE_INFINITY;
   remainingNs: Ns = 0;
   protected startedAt: Ns = 0;
-
-  constructor(busyNs: Ns, periodNs: Ns, jitter: Jitter | null = null) {
-    super(busyNs, periodNs, jitter);
-  }
 }

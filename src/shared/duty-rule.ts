@@ -19,7 +19,7 @@ export abstract class DutyRule {
   abstract remainingNs: Ns;
   protected abstract startedAt: Ns;
 
-  constructor(busyNs: Ns, periodNs: Ns, jitter: Jitter | null) {
+  constructor(busyNs: Ns, periodNs: Ns, jitter: Jitter | null = null) {
     this.#busyNs = busyNs;
     this.#periodNs = periodNs;
     this.#jitter = jitter;

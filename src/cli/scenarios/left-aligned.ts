@@ -1,4 +1,4 @@
-import { wrap } from "../format.js";
+import { beside, wrap } from "../format.js";
 
 const GAP = "  ";
 /** Narrower than this a sentence is no longer read with ease: it goes below its row, as wide as the lines are. */
@@ -26,8 +26,6 @@ export function leftAligned(rows: readonly (readonly string[])[], width: number)
       .map((cell, column) => cell.padEnd(widths[column] ?? 0) + GAP)
       .join("");
     if (isBelow) return [start.trimEnd(), ...wrap(last, width - BELOW.length, "").map((line) => BELOW + line)];
-    return wrap(last, width - indent, "")
-      .map((line, index) => (index === 0 ? start : " ".repeat(indent)) + line)
-      .map((line) => line.trimEnd());
+    return beside(start, wrap(last, width - indent, "")).map((line) => line.trimEnd());
   });
 }

@@ -78,20 +78,15 @@ export class Fairness extends Property {
   }
 
   #restart(lead: Lead, now: Ns): void {
-    lead.restart(this.#serviceNs(lead.ahead, now), this.#serviceNs(lead.behind, now));
-  }
-
-  #serviceNs(vcpu: number, now: Ns): Ns {
-    const { runNs, inGuest, sinceNs } = this.#witnesses[vcpu];
-    return inGuest ? runNs + (now - sinceNs) : runNs;
+    lead.restart(this.#witnesses[lead.ahead].runNsAt(now), this.#witnesses[lead.behind].runNsAt(now));
   }
 
   /** A lead changes only while one of the two runs: the extremes lie where one leaves its pCPU. */
   #judge(lead: Lead, now: Ns): void {
     this.exercised++;
     const { ahead, behind } = lead;
-    const aheadNs = this.#serviceNs(ahead, now) - lead.aheadSinceNs;
-    const behindNs = this.#serviceNs(behind, now) - lead.behindSinceNs;
+    const aheadNs = this.#witnesses[ahead].runNsAt(now) - lead.aheadSinceNs;
+    const behindNs = this.#witnesses[behind].runNsAt(now) - lead.behindSinceNs;
     const distance = aheadNs * this.#queues.weightOf(behind) - behindNs * this.#queues.weightOf(ahead);
     lead.least = Math.min(lead.least, distance);
     const bound = this.#queues.fairnessBound(ahead, behind, !this.#hasSlept[ahead] && !this.#hasSlept[behind]);

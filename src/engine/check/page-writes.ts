@@ -16,6 +16,7 @@ import {
 } from "../../shared/pvclock-page.js";
 import { type Ns, TWO_POW_32 } from "../../shared/units.js";
 import type { Scenario } from "../scenario.js";
+import { overrunNsOf } from "./overrun.js";
 import { Property } from "./property.js";
 import type { VcpuWitness } from "./run-checker.js";
 import { TscReckoning } from "./tsc-reckoning.js";
@@ -194,9 +195,9 @@ export class PageWrites extends Property {
 
   /** A running vCPU's page is refreshed in each period; once the machine stops, whoever is late in leaving gets no more. */
   #checkFresh(vcpu: number, { base, inGuest, freshAt }: Page, now: Ns): void {
-    const { update, chance } = this.#scenario;
+    const { update } = this.#scenario;
     if (update.kind !== "periodic" || base < 0 || !inGuest) return;
-    const mostNs = update.periodNs + Math.max(chance.wakeLatencyNs, chance.hostNoiseNs);
+    const mostNs = update.periodNs + overrunNsOf(this.#scenario);
     if (now - freshAt <= mostNs) return;
     this.report(`vCPU ${vcpu}: its page is ${now - freshAt} ns old at ${now}, its period is ${update.periodNs}`);
   }

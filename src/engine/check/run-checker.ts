@@ -19,6 +19,11 @@ export class VcpuWitness {
     this.log = log;
   }
 
+  /** With the stay on a pCPU that is not over yet. */
+  runNsAt(now: Ns): Ns {
+    return this.inGuest ? this.runNs + (now - this.sinceNs) : this.runNs;
+  }
+
   book(now: Ns): void {
     const spanNs = now - this.sinceNs;
     this.sinceNs = now;

@@ -1,6 +1,7 @@
 import { weightOfNice } from "../../host/weights.js";
 import type { Ns } from "../../shared/units.js";
 import type { Scenario } from "../scenario.js";
+import { overrunNsOf } from "./overrun.js";
 
 /** Virtual time is kept in whole ns of a nice-0 task: at either end of an interval two positions are off by up to one each. */
 const ROUNDINGS = 4;
@@ -24,14 +25,14 @@ export class RunQueues {
   readonly #pcpus: number;
   readonly #vcpus: number;
   readonly sliceNs: Ns;
-  /** How long a vCPU keeps its pCPU after it was asked to leave, or before it can be. */
   readonly overrunNs: Ns;
 
-  constructor({ vcpus, hostTasks, pcpus, sliceNs, chance }: Scenario) {
+  constructor(scenario: Scenario) {
+    const { vcpus, hostTasks, pcpus, sliceNs } = scenario;
     this.#pcpus = pcpus;
     this.#vcpus = vcpus.length;
     this.sliceNs = sliceNs;
-    this.overrunNs = Math.max(chance.wakeLatencyNs, chance.hostNoiseNs);
+    this.overrunNs = overrunNsOf(scenario);
     this.#competitors = [...vcpus, ...hostTasks].map(({ nice, pcpus: allowed, workload }) => ({
       weight: weightOfNice(nice),
       pcpus: allowed === null ? null : new Set(allowed),

@@ -4,6 +4,7 @@ import { NS_PER_MS, type Ns, tickNsecOf } from "../../shared/units.js";
 import type { RunResult } from "../result.js";
 import type { Scenario } from "../scenario.js";
 import type { GuestWitness } from "./guest-witness.js";
+import { overrunNsOf } from "./overrun.js";
 import { Property } from "./property.js";
 import type { VcpuWitness } from "./run-checker.js";
 
@@ -40,11 +41,11 @@ export class Softlockups extends Property {
 
   constructor(scenario: Scenario, witnesses: readonly VcpuWitness[], guests: GuestWitness) {
     super();
-    const { chance, startAtNs } = scenario;
+    const { startAtNs } = scenario;
     this.#scenario = scenario;
     this.#witnesses = witnesses;
     this.#guests = guests;
-    this.#lateNs = SEEN_LATE_NS + Math.max(chance.wakeLatencyNs, chance.hostNoiseNs);
+    this.#lateNs = SEEN_LATE_NS + overrunNsOf(scenario);
     this.#watches = witnesses.map(() => ({
       since: startAtNs,
       afterStop: false,
@@ -105,13 +106,8 @@ export class Softlockups extends Property {
     const watch = this.#watches[vcpu];
     watch.since = now;
     watch.afterStop = afterStop;
-    watch.ranBeforeNs = this.#ranNs(vcpu, now);
+    watch.ranBeforeNs = this.#witnesses[vcpu].runNsAt(now);
     watch.reportedBefore = watch.reported;
-  }
-
-  #ranNs(vcpu: number, now: Ns): Ns {
-    const { runNs, inGuest, sinceNs } = this.#witnesses[vcpu];
-    return inGuest ? runNs + (now - sinceNs) : runNs;
   }
 
   #isStuck(vcpu: number): boolean {
@@ -126,7 +122,7 @@ export class Softlockups extends Property {
       this.report(`${report}, ${now - watch.since} ns after its start`);
     const stealIsSeen = seesSteal(this.#scenario) && this.#hasPage(vcpu);
     if (this.#isStuck(vcpu)) {
-      const ranNs = this.#ranNs(vcpu, now) - watch.ranBeforeNs;
+      const ranNs = this.#witnesses[vcpu].runNsAt(now) - watch.ranBeforeNs;
       if (stealIsSeen && ranNs + this.#lateNs < thresholdNs) this.report(`${report}, it had run for ${ranNs} ns`);
       return;
     }
@@ -145,7 +141,7 @@ export class Softlockups extends Property {
     if (!this.#isStuck(vcpu)) return;
     // Steal that its page was late to tell of is taken for new: it may cover any time after a stop.
     if (update.kind === "pcpu-change" && watch.afterStop) return;
-    const ranNs = this.#ranNs(vcpu, now) - watch.ranBeforeNs;
+    const ranNs = this.#witnesses[vcpu].runNsAt(now) - watch.ranBeforeNs;
     const limitNs = watchdog.thresholdNs + watchdog.periodNs + 2 * tickNsecOf(hz) + this.#lateNs;
     if (ranNs <= limitNs) return;
     this.exercised++;

@@ -1,5 +1,6 @@
 import type { Ns } from "../../shared/units.js";
 import type { Scenario } from "../scenario.js";
+import { overrunNsOf } from "./overrun.js";
 import { Property } from "./property.js";
 import type { VcpuWitness } from "./run-checker.js";
 import { type Stop, stopsOf } from "./stops.js";
@@ -14,9 +15,8 @@ export class Standstill extends Property {
 
   constructor(scenario: Scenario, witnesses: readonly VcpuWitness[]) {
     super();
-    const { chance } = scenario;
     this.#witnesses = witnesses;
-    this.#overrunNs = Math.max(chance.wakeLatencyNs, chance.hostNoiseNs);
+    this.#overrunNs = overrunNsOf(scenario);
     // Of one that begins late no more can be said.
     this.#stops = stopsOf(scenario).filter(({ late }) => !late);
   }

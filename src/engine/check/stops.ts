@@ -1,5 +1,6 @@
 import type { Ns } from "../../shared/units.js";
 import type { Scenario } from "../scenario.js";
+import { overrunNsOf } from "./overrun.js";
 
 /** One time for which the whole machine stands still. */
 export interface Stop {
@@ -13,8 +14,9 @@ export interface Stop {
 }
 
 /** When a scenario's machine stands still, in order. */
-export function stopsOf({ timeline, startAtNs, chance }: Scenario): Stop[] {
-  const overrunNs = Math.max(chance.wakeLatencyNs, chance.hostNoiseNs);
+export function stopsOf(scenario: Scenario): Stop[] {
+  const { timeline, startAtNs } = scenario;
+  const overrunNs = overrunNsOf(scenario);
   let clearFromNs = 0;
   return timeline.flatMap(({ kind, atNs, forNs }) => {
     if (kind === "offline") return [];

@@ -10,13 +10,13 @@ import type { VirtualMachine } from "./virtual-machine.js";
  *
  * @throws StealclockError "bad-input" when the folder can't be written to
  */
-export function dumpPages({ host, ram, guests }: VirtualMachine, folder: string): void {
+export function dumpPages({ scenario, host, ram }: VirtualMachine, folder: string): void {
   const bytes = new Uint8Array(ram.buffer);
   try {
     mkdirSync(folder, { recursive: true });
     // Those of an earlier run would pass for pages of this one.
     for (const name of readdirSync(folder)) if (/^vcpu-\d+\.page$/.test(name)) unlinkSync(join(folder, name));
-    for (let vcpu = 0; vcpu < guests.length; vcpu++) {
+    for (let vcpu = 0; vcpu < scenario.vcpus.length; vcpu++) {
       const { base } = host.publisher.pageOf(vcpu);
       if (base < 0) continue;
       const start = base * 4 - ((base * 4) % GUEST_PAGE_BYTES);

@@ -1,9 +1,10 @@
 import type { Ns } from "../../shared/units.js";
-import { FullChecks } from "../check/full-checks.js";
+import type { Property } from "../check/property.js";
 import type { InvariantResult, LogLine, RunResult, Sample } from "../result.js";
 import type { Scenario } from "../scenario.js";
 import { dumpPages } from "./dump-pages.js";
 import { EventFile } from "./event-file.js";
+import { FullyCheckedMachine } from "./fully-checked-machine.js";
 import type { VirtualRunOptions } from "./messages.js";
 import { VirtualMachine } from "./virtual-machine.js";
 
@@ -65,28 +66,15 @@ function runFullyChecked(
   listener: RunListener,
   file: EventFile | null,
 ): RunResult {
-  const made: FullChecks[] = [];
-  const machine = new VirtualMachine(scenario, {
-    watchInterval: 1,
-    ...(file !== null && { observer: file }),
-    observerOf: (ram) => {
-      made.push(new FullChecks(scenario, ram));
-      return made[0];
-    },
-  });
-  const [full] = made;
-  machine.onInstant = (now) => full.instantOver(now);
-  const stoppedEarly = !runToEnd(machine, options, listener);
-  machine.onInstant = null;
+  const checked = new FullyCheckedMachine(scenario, file === null ? {} : { observer: file });
+  const stoppedEarly = !runToEnd(checked.machine, options, listener);
   file?.end();
-  full.stopping(machine.now);
-  const result = machine.finish(stoppedEarly);
-  full.finished(result);
-  const invariants = [...result.invariants, ...full.properties.map(invariantOf)];
+  const result = checked.finish(stoppedEarly);
+  const invariants = [...result.invariants, ...checked.properties.map(invariantOf)];
   return { ...result, invariants, ok: invariants.every(({ status }) => status !== "broken") };
 }
 
-function invariantOf({ name, problems, exercised }: FullChecks["properties"][number]): InvariantResult {
+function invariantOf({ name, problems, exercised }: Property): InvariantResult {
   if (problems.length > 0) return { name, status: "broken", detail: problems.slice(0, 3).join("; ") };
   return { name, status: exercised > 0 ? "ok" : "not exercised", detail: `${exercised} judged` };
 }

@@ -10,7 +10,7 @@ const PROGRESS_INTERVAL_MS = 200;
 const MAX_UNREAD_SAMPLES = 16;
 const WAIT_MS = 1_000;
 
-/** The thread of a virtual run. It has guest RAM to itself; the one word that it shares is looked at with the real Atomics. */
+/** The thread of a virtual run. It has guest RAM to itself; the words that it shares are looked at with the real Atomics. */
 function main(): void {
   if (parentPort === null) throw new Error("virtual-worker runs as a worker only");
   const port = parentPort;
