@@ -1,0 +1,285 @@
+import type { MemoryModel } from "../models/model.js";
+import { storedBy } from "./access.js";
+import { withoutLoads } from "./forget.js";
+import { Graph } from "./graph.js";
+import { graphKey } from "./graph-key.js";
+import { type Program, type ThreadOutcome, VERSION_LOCATION } from "./program.js";
+import { allKept, breakPromise, KnownStores, keepPromise, promiseFor } from "./promises.js";
+import type { TrieNode } from "./thread-trie.js";
+
+/** A whole execution; valid while it is being looked at. */
+export interface Execution {
+  readonly graph: Graph;
+  /** By thread; null for those that were left out, each being explored alone. */
+  readonly outcomes: readonly (ThreadOutcome | null)[];
+}
+
+export interface ExploreSummary {
+  /** Executions: ways in which all loads that count got their values, with the orders of stores. */
+  readonly executions: number;
+  /** Graphs looked at on the way. */
+  readonly steps: number;
+}
+
+/** A thread that was said never to store did. */
+export class ThreadStores extends Error {
+  constructor(readonly thread: number) {
+    super(`thread ${thread} stores`);
+  }
+}
+
+/** The exploration went further than it was allowed to. */
+export class TooLarge extends Error {}
+
+/**
+ * Visits every execution of a program that a memory model allows, each once.
+ *
+ * @param maxSteps more graphs than it may look at
+ * @throws ThreadStores, TooLarge; ProtocolFault of the code that is run
+ */
+export function explore(
+  program: Program,
+  model: MemoryModel,
+  maxSteps: number,
+  visit: (execution: Execution) => void,
+): ExploreSummary {
+  return new Exploration(program, model, maxSteps, visit).run();
+}
+
+/** Where a thread is. */
+interface Cursor {
+  readonly node: TrieNode;
+  readonly attempt: number;
+  /** Where in the thread's program order the attempt began. */
+  readonly attemptPlace: number;
+  readonly oddRetries: number;
+  readonly changeRetries: number;
+}
+
+class Exploration {
+  readonly #program: Program;
+  readonly #model: MemoryModel;
+  readonly #maxSteps: number;
+  readonly #visit: (execution: Execution) => void;
+  readonly #together: readonly number[];
+  readonly #alone: readonly number[];
+  readonly #cursors: Cursor[];
+  readonly #known = new KnownStores();
+  readonly #reported = new Set<string>();
+  #graph: Graph;
+  #admits: () => boolean;
+  #seen = new Set<string>();
+  #grew = false;
+  #executions = 0;
+  #steps = 0;
+
+  constructor(program: Program, model: MemoryModel, maxSteps: number, visit: (execution: Execution) => void) {
+    this.#program = program;
+    this.#model = model;
+    this.#maxSteps = maxSteps;
+    this.#visit = visit;
+    const threads = program.threads.map((_, thread) => thread);
+    this.#together = threads.filter((thread) => !program.threads[thread].alone);
+    this.#alone = threads.filter((thread) => program.threads[thread].alone);
+    this.#cursors = program.threads.map(({ trie }) => startOf(trie.root));
+    this.#graph = new Graph(program.initial, threads.length);
+    this.#admits = this.#judgeOf(this.#graph);
+  }
+
+  /** Round by round, as long as executions make stores that no load could return yet. */
+  run(): ExploreSummary {
+    do {
+      this.#grew = false;
+      this.#seen = new Set();
+      this.#extend(this.#together);
+    } while (this.#grew);
+    return { executions: this.#executions, steps: this.#steps };
+  }
+
+  #judgeOf(graph: Graph): () => boolean {
+    const judge = this.#model.judge(graph);
+    return () => judge.admits();
+  }
+
+  /**
+   * Goes on in every way in which these threads can. Stores go first, since a load is free not to read from one
+   * that is there; the order in which loads are taken matters only for what they find, so all orders are tried.
+   */
+  #extend(threads: readonly number[]): void {
+    if (++this.#steps > this.#maxSteps) throw new TooLarge(`more than ${this.#maxSteps} steps`);
+    for (const thread of threads) {
+      const { node } = this.#cursors[thread];
+      if (node.kind === "store") return this.#store(threads, thread, node);
+      if (node.kind === "end" && this.#hasFailedAttempt(thread, node.result)) return this.#tryAgain(threads, thread);
+    }
+    if (threads.length > 1 && this.#isKnown("", () => true)) return;
+    let atEnd = true;
+    for (const thread of threads) {
+      const { node } = this.#cursors[thread];
+      if (node.kind !== "read") continue;
+      atEnd = false;
+      this.#read(threads, thread, node);
+    }
+    if (atEnd) this.#end(threads);
+  }
+
+  #isKnown(prefix: string, isKept: (event: number) => boolean): boolean {
+    let key = prefix;
+    for (const { node, attempt } of this.#cursors) key += `${node.id}.${attempt},`;
+    key += graphKey(this.#graph, isKept);
+    if (this.#seen.has(key)) return true;
+    this.#seen.add(key);
+    return false;
+  }
+
+  #store(threads: readonly number[], thread: number, node: Extract<TrieNode, { kind: "store" }>): void {
+    const { location, order, value } = node.access;
+    this.#refuseIfAlone(thread);
+    this.#forEachPlace(location, order === "atomic", (at) => {
+      const event = this.#graph.add(thread, location, order === "atomic");
+      this.#graph.write(event, value, at);
+      this.#goOn(threads, thread, node.next);
+    });
+  }
+
+  #read(threads: readonly number[], thread: number, node: Extract<TrieNode, { kind: "read" }>): void {
+    const { access } = node;
+    const { location } = access;
+    const isAtomic = access.order === "atomic";
+    if (access.kind === "rmw") this.#refuseIfAlone(thread);
+    const readAs = (readFrom: (event: number) => void, value: number): void => {
+      const stored = storedBy(access, value);
+      const act = (at: number): void => {
+        const event = this.#graph.add(thread, location, isAtomic);
+        readFrom(event);
+        if (stored !== null) this.#graph.write(event, stored, at);
+        this.#goOn(threads, thread, this.#program.threads[thread].trie.after(node, value));
+      };
+      if (stored === null) act(-1);
+      else this.#forEachPlace(location, isAtomic, act);
+    };
+    const sources = this.#graph.writes[location];
+    const count = sources.length;
+    for (let index = 0; index < count; index++) {
+      const source = sources[index];
+      readAs((event) => this.#graph.readFrom(event, source), this.#graph.stored[source]);
+    }
+    if (this.#model.readsLaterStores && threads.length > 1) this.#readLater(thread, location, isAtomic, readAs);
+  }
+
+  /** Two atomic accesses are ordered by what the one reads from the other: there is no reading ahead between them. */
+  #readLater(
+    thread: number,
+    location: number,
+    isAtomic: boolean,
+    readAs: (readFrom: (event: number) => void, value: number) => void,
+  ): void {
+    for (const store of this.#known.at(location)) {
+      if (store.thread === thread || (store.isAtomic && isAtomic)) continue;
+      if (store.ordinal < this.#graph.storeCount[store.thread]) continue;
+      const made = this.#graph.promises.length;
+      const number = promiseFor(this.#graph, store);
+      if (number >= 0) readAs((event) => this.#graph.readPromised(event, number), store.value);
+      this.#graph.promises.length = made;
+    }
+  }
+
+  /** With each place that a new store to the location can take among the others; -1 when it takes none. */
+  #forEachPlace(location: number, isAtomic: boolean, act: (at: number) => void): void {
+    if (!this.#model.ordersStores(isAtomic ? "atomic" : "plain")) return act(-1);
+    const places = this.#graph.coherence[location].length;
+    for (let at = places; at >= 1; at--) act(at);
+  }
+
+  /** After an event was added: goes on if that is an execution's beginning, and takes the event away again. */
+  #goOn(threads: readonly number[], thread: number, node: TrieNode): void {
+    const graph = this.#graph;
+    const isWrite = graph.isWrite[graph.count - 1] !== 0;
+    if ((!isWrite || keepPromise(graph)) && this.#admits()) {
+      const cursor = this.#cursors[thread];
+      this.#cursors[thread] = { ...cursor, node };
+      this.#extend(threads);
+      this.#cursors[thread] = cursor;
+    }
+    if (isWrite) breakPromise(graph);
+    graph.remove();
+  }
+
+  #hasFailedAttempt(thread: number, result: unknown): boolean {
+    const { attempts } = this.#program.threads[thread];
+    return attempts !== null && this.#cursors[thread].attempt + 1 < attempts.count && attempts.failed(result);
+  }
+
+  /** The words of a failed attempt are forgotten, but for its looks at the version, which made it fail. */
+  #tryAgain(threads: readonly number[], thread: number): void {
+    const graph = this.#graph;
+    const cursor = this.#cursors[thread];
+    const isDropped = (event: number): boolean =>
+      graph.thread[event] === thread &&
+      graph.place[event] >= cursor.attemptPlace &&
+      graph.isWrite[event] === 0 &&
+      graph.location[event] !== VERSION_LOCATION;
+    const own = graph.byThread[thread].slice(cursor.attemptPlace);
+    const first = own.find((event) => graph.location[event] === VERSION_LOCATION && graph.isRead[event] !== 0);
+    const wasOdd = first !== undefined && (graph.loaded[first] & 1) !== 0;
+    const root = this.#program.threads[thread].trie.root;
+    const next: Cursor = {
+      node: root,
+      attempt: cursor.attempt + 1,
+      attemptPlace: graph.byThread[thread].length - own.filter(isDropped).length,
+      oddRetries: cursor.oddRetries + (wasOdd ? 1 : 0),
+      changeRetries: cursor.changeRetries + (wasOdd ? 0 : 1),
+    };
+    this.#cursors[thread] = next;
+    if (!this.#isKnown("again ", (event) => !isDropped(event))) this.#within(graph, isDropped, () => this.#extend(threads));
+    this.#cursors[thread] = cursor;
+  }
+
+  #within(graph: Graph, isDropped: (event: number) => boolean, act: () => void): void {
+    const admits = this.#admits;
+    this.#graph = withoutLoads(graph, isDropped, (copy) => {
+      this.#admits = this.#judgeOf(copy);
+      return this.#admits;
+    });
+    act();
+    this.#graph = graph;
+    this.#admits = admits;
+  }
+
+  #end(threads: readonly number[]): void {
+    const together = threads === this.#together;
+    if (together && threads.length > 1) {
+      if (!allKept(this.#graph)) return;
+      if (this.#model.readsLaterStores) this.#grew = this.#known.addAll(this.#graph) || this.#grew;
+      if (this.#isReported()) return;
+    }
+    if (together && this.#alone.length > 0) {
+      for (const thread of this.#alone) this.#extend([thread]);
+      return;
+    }
+    this.#executions++;
+    const isLeftOut = (thread: number): boolean => this.#alone.includes(thread) && !threads.includes(thread);
+    const outcomes = this.#cursors.map((cursor, thread) => (isLeftOut(thread) ? null : outcomeOf(cursor)));
+    this.#visit({ graph: this.#graph, outcomes });
+  }
+
+  /** Rounds after the first come to the same executions once more. */
+  #isReported(): boolean {
+    const key = this.#cursors.map(({ node }) => node.id).join() + graphKey(this.#graph, () => true);
+    if (this.#reported.has(key)) return true;
+    this.#reported.add(key);
+    return false;
+  }
+
+  #refuseIfAlone(thread: number): void {
+    if (this.#program.threads[thread].alone) throw new ThreadStores(thread);
+  }
+}
+
+function startOf(node: TrieNode): Cursor {
+  return { node, attempt: 0, attemptPlace: 0, oddRetries: 0, changeRetries: 0 };
+}
+
+function outcomeOf({ node, oddRetries, changeRetries }: Cursor): ThreadOutcome {
+  return { result: node.kind === "end" ? node.result : undefined, oddRetries, changeRetries };
+}

@@ -1,0 +1,39 @@
+import type { ThreadTrie } from "./thread-trie.js";
+
+/** A thread of a program, and how it may be explored. */
+export interface ProgramThread {
+  readonly name: string;
+  readonly trie: ThreadTrie;
+  /**
+   * It never stores, and what it returns is looked at by itself. Such a thread is explored alone, against all that the
+   * others stored: what it can load does not depend on other threads that only load.
+   */
+  readonly alone: boolean;
+  /** When its trie is one attempt of several: it begins again, having forgotten all but its looks at the version. */
+  readonly attempts: Attempts | null;
+}
+
+export interface Attempts {
+  /** How many in all. */
+  readonly count: number;
+  /** Whether this result of an attempt calls for the next. */
+  readonly failed: (result: unknown) => boolean;
+}
+
+export interface Program {
+  /** What each location holds at first. */
+  readonly initial: readonly number[];
+  readonly threads: readonly ProgramThread[];
+}
+
+/** How a thread ended. */
+export interface ThreadOutcome {
+  /** What its last attempt returned. */
+  readonly result: unknown;
+  /** Attempts that failed, by the version that they found first: odd, or even and changed later. */
+  readonly oddRetries: number;
+  readonly changeRetries: number;
+}
+
+/** The location that holds the version. */
+export const VERSION_LOCATION = 0;
