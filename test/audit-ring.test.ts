@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { AUDIT_RING_WORDS, AuditRing } from "../src/shared/audit-ring.js";
+import { AUDIT_RING_WORDS, AUDIT_SLOTS, AuditRing } from "../src/shared/audit-ring.js";
 import { GUEST_STOPPED_MASK, PAGE_WORDS, PAGE_WORDS_NS, SHIFT_AND_FLAGS_WORD } from "../src/shared/pvclock-page.js";
 import { intrudeAt } from "./fixtures/atomics-spy.js";
 import { sharedWords } from "./fixtures/pvclock-struct.js";
 
 const RUNS = { seed: 20100830, numRuns: 1_000 };
 /** As many updates back as the ring remembers, each with its own version. */
-const REMEMBERED = AUDIT_RING_WORDS / 2;
+const REMEMBERED = AUDIT_SLOTS;
 
 const anyWord = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 });
 const anyValues = fc
@@ -96,6 +96,29 @@ test("words behind the page are no part of it", () => {
   ring.record(2, values, PAGE_WORDS);
   values[PAGE_WORDS] = 99;
   assert.equal(ring.check(2, values, PAGE_WORDS), "whole");
+});
+
+test("a reader and a host of different width compare the words that both have", () => {
+  fc.assert(
+    fc.property(anyVersion, anyValues, fc.integer({ min: 1, max: PAGE_WORDS_NS - 1 }), (version, values, word) => {
+      const torn = Int32Array.from(values);
+      torn[word] ^= 2;
+      const verdict = word < PAGE_WORDS ? "torn" : "whole";
+      for (const [written, read] of [
+        [PAGE_WORDS, PAGE_WORDS_NS],
+        [PAGE_WORDS_NS, PAGE_WORDS],
+      ]) {
+        const ring = newRing();
+        // What stood in the slot before has no say.
+        ring.record(version + 2 * REMEMBERED, torn, PAGE_WORDS_NS);
+        ring.record(version, values, written);
+        assert.equal(ring.check(version, values, read), "whole");
+        const skipped = word === SHIFT_AND_FLAGS_WORD;
+        if (!skipped) assert.equal(ring.check(version, torn, read), verdict, `word ${word}`);
+      }
+    }),
+    RUNS,
+  );
 });
 
 test("an update is remembered until its slot is used again; from then on it is unaudited, never torn", () => {

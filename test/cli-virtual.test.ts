@@ -66,6 +66,7 @@ describe("what is refused", () => {
     [`--events ${folder}/no/file`, "no such folder", "in a folder that is there"],
     [`--dump-pages ${__filename}`, `--dump-pages: ${__filename}: this is a file`, "it is created when missing"],
     [`--dump-pages ${__filename}/x`, "a part of this path is a file"],
+    ["--check-protocol --no-checks", "stealclock: --check-protocol: contradicts --no-checks; accepted: one of them\n"],
   ];
   for (const [args, ...parts] of IN_VIRTUAL) {
     test(`--engine virtual ${args}`, () => assertRefused(`--engine virtual ${args}`, parts));
@@ -204,11 +205,15 @@ describe("flags of a run", () => {
     assert.ok(existsSync(pages), "the folder is created");
     assert.ok(!existsSync(file), "the file is the engine's to write");
     assert.equal((await optionsOf(`--events ${file} --events-limit 4KiB`)).events?.maxBytes, 4096);
+    for (const args of ["--check-protocol", "--check-protocol --full-checks", "--engine real --check-protocol"]) {
+      assert.equal((await optionsOf(args)).checkProtocol, true, args);
+    }
   });
 
   test("that are not given ask for nothing", async () => {
-    const { untilNs, dumpPages, events, checks, onProgress, onSample } = await optionsOf("");
-    assert.deepEqual([untilNs, dumpPages, events, checks, onProgress, onSample], Array(6).fill(undefined));
+    const { untilNs, dumpPages, events, checks, checkProtocol, onProgress, onSample } = await optionsOf("");
+    const asked = [untilNs, dumpPages, events, checks, checkProtocol, onProgress, onSample];
+    assert.deepEqual(asked, Array(7).fill(undefined));
   });
 
   test("create nothing when the scenario is only printed", async () => {
@@ -332,4 +337,6 @@ test("--help lists the flags of the virtual engine by themselves", async () => {
     assert.match(own, new RegExp(`^ +--${flag} `, "m"));
   }
   assert.match(stdout, /--engine <kind>/);
+  assert.doesNotMatch(own, /--check-protocol/);
+  assert.match(stdout, /^ +--check-protocol /m);
 });

@@ -223,7 +223,8 @@ class Bench {
       writeMsr: (index, value) => platform.writeMsr(0, index, value, this.now),
     };
     const cpu = new CpuState();
-    const machine = guestMachineOf({ ram, cpuCount: 1, clock: { nowNs: () => this.now }, tsc, auditOf: () => null });
+    const clock = { nowNs: () => this.now };
+    const machine = guestMachineOf({ ram, cpuCount: 1, clock, tsc, auditOf: () => null, auditsEveryRead: false });
     this.time = new GuestTime(machine, hypercalls, discoverFeatures(hypercalls), cpu);
     this.time.register(defaultPvclockAddress(1, 0), true);
     const cpuTime = new CpuTime(cpu);

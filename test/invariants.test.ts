@@ -313,6 +313,21 @@ describe("torn reads", () => {
     assert.equal(statusWith(AUDITED), "ok");
     assert.equal(statusWith({ ...AUDITED, auditedOverlapped: 0, overlapped: 7 }), "not exercised");
   });
+
+  test("are looked for in every read or said not to be, where all were to be audited", () => {
+    const { evidence } = finished();
+    const found = (changes: Partial<VcpuResult["reads"]>) => {
+      const vcpus = withVcpu(evidence.vcpus, 0, "reads", { ...AUDITED, consistent: 103, ...changes });
+      return checkInvariants({ ...evidence, vcpus }).find(({ name }) => name === TORN);
+    };
+    assert.match(found({})?.detail ?? "", /^100 reads audited, 4 of them overlapped a write$/);
+    assert.match(found({ unaudited: 0, consistent: 100 })?.detail ?? "", / a write$/);
+    const { status, detail } = found({ unaudited: 3 }) ?? {};
+    assert.equal(status, "ok");
+    assert.match(detail ?? "", / overlapped a write; 3 reads unaudited: their page was written 64 times since$/);
+    const lost = found({ unaudited: 2 });
+    assert.deepEqual([lost?.status, lost?.detail], ["broken", "vCPU 0: 100 audited and 2 unaudited reads of 103"]);
+  });
 });
 
 describe("versions", () => {

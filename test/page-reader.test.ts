@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, test } from "node:test";
+import { CpuState } from "../src/guest/cpu-state.js";
 import { MAX_READ_RETRIES, type PageLocation, PageReader } from "../src/guest/page-reader.js";
-import { AUDIT_RING_WORDS, AuditRing } from "../src/shared/audit-ring.js";
+import { AUDIT_RING_WORDS, AUDIT_SLOTS, AuditRing } from "../src/shared/audit-ring.js";
 import { PAGE_WORDS, PAGE_WORDS_NS } from "../src/shared/pvclock-page.js";
 import { writePage } from "../src/shared/version-protocol.js";
 import { intrudeAt } from "./fixtures/atomics-spy.js";
@@ -12,7 +13,7 @@ const BASE = 16;
 const AUDIT_INTERVAL = 8;
 
 /** A page under a host that audits its updates, and a guest's reader of it. */
-function machine(wordCount = PAGE_WORDS) {
+function machine(wordCount = PAGE_WORDS, auditsEveryRead = false) {
   const ram = sharedWords(64);
   const audit = new AuditRing(sharedWords(AUDIT_RING_WORDS), 0);
   const values = new Int32Array(PAGE_WORDS_NS);
@@ -20,7 +21,7 @@ function machine(wordCount = PAGE_WORDS) {
     writePage(ram, BASE, values.fill(fill), wordCount, audit);
   };
   const page: PageLocation = { base: BASE, audit };
-  const reader = new PageReader(ram, wordCount);
+  const reader = new PageReader(ram, wordCount, new CpuState(), auditsEveryRead);
   update(7);
   return { ram, update, page, reader };
 }
@@ -35,10 +36,19 @@ function readOverlapped(reader: PageReader, page: PageLocation, update: () => vo
   return consistent;
 }
 
-function countsOf({ consistent, overlapped, retries, maxRetries, gaveUp, audited, torn }: PageReader) {
-  return { consistent, overlapped, retries, maxRetries, gaveUp, audited, torn };
+function countsOf({ consistent, overlapped, retries, maxRetries, gaveUp, audited, unaudited, torn }: PageReader) {
+  return { consistent, overlapped, retries, maxRetries, gaveUp, audited, unaudited, torn };
 }
-const NOTHING = { consistent: 0, overlapped: 0, retries: 0, maxRetries: 0, gaveUp: 0, audited: 0, torn: 0 };
+const NOTHING = {
+  consistent: 0,
+  overlapped: 0,
+  retries: 0,
+  maxRetries: 0,
+  gaveUp: 0,
+  audited: 0,
+  unaudited: 0,
+  torn: 0,
+};
 
 test("a read hands out the words of the update that it accepted", () => {
   for (const wordCount of [PAGE_WORDS, PAGE_WORDS_NS]) {
@@ -97,9 +107,49 @@ test("without an audit, or with the update's slot reused, nothing counts as audi
 
   // The page as it was, while the host has gone on for a whole round of the ring.
   const older = Int32Array.from(ram);
-  for (let updates = 0; updates < AUDIT_RING_WORDS; updates++) update(updates);
+  for (let updates = 0; updates < AUDIT_SLOTS; updates++) update(updates);
   ram.set(older);
   for (let reads = 0; reads < AUDIT_INTERVAL; reads++) reader.read(page);
-  assert.equal(reader.audited, 0);
-  assert.equal(reader.consistent, 2 * AUDIT_INTERVAL);
+  assert.deepEqual(countsOf(reader), { ...NOTHING, consistent: 2 * AUDIT_INTERVAL, unaudited: 1 });
+});
+
+describe("a reader that audits every read", () => {
+  test("does so, whether the read had to try again or not", () => {
+    const { page, reader, update } = machine(PAGE_WORDS, true);
+    for (let reads = 1; reads <= 3 * AUDIT_INTERVAL; reads++) {
+      reader.read(page);
+      assert.deepEqual(countsOf(reader), { ...NOTHING, consistent: reads, audited: reads });
+    }
+    assert.ok(readOverlapped(reader, page, () => update(8)));
+    const reads = 3 * AUDIT_INTERVAL + 1;
+    const overlapped = { overlapped: 1, retries: 1, maxRetries: 1 };
+    assert.deepEqual(countsOf(reader), { ...NOTHING, consistent: reads, audited: reads, ...overlapped });
+    assert.equal(reader.auditedOverlapped, 1);
+  });
+
+  test("finds the one read that was torn, where a sample misses it", () => {
+    for (const [auditsEveryRead, torn] of [
+      [true, 1],
+      [false, 0],
+    ] as const) {
+      const { page, ram, reader } = machine(PAGE_WORDS, auditsEveryRead);
+      for (let reads = 0; reads < 2 * AUDIT_INTERVAL; reads++) {
+        const tears = reads === 2 ? 1 : 0;
+        ram[BASE + 3] ^= tears;
+        reader.read(page);
+        ram[BASE + 3] ^= tears;
+      }
+      assert.equal(reader.torn, torn);
+    }
+  });
+
+  test("counts each read whose update's slot was reused", () => {
+    const { page, ram, reader, update } = machine(PAGE_WORDS, true);
+    const older = Int32Array.from(ram);
+    for (let updates = 0; updates < AUDIT_SLOTS; updates++) update(updates);
+    reader.read(page);
+    ram.set(older);
+    for (let reads = 0; reads < 5; reads++) reader.read(page);
+    assert.deepEqual(countsOf(reader), { ...NOTHING, consistent: 6, audited: 1, unaudited: 5 });
+  });
 });

@@ -173,6 +173,15 @@ describe("the options of a run", () => {
     assert.deepEqual(found(REAL, { sampleNs: 1, onSample: () => {}, onLog: () => {} }), []);
   });
 
+  test("audit the reads of either engine, and not where nothing is checked", () => {
+    for (const scenario of [REAL, VIRTUAL]) assert.deepEqual(found(scenario, { checkProtocol: true }), []);
+    for (const checks of [true, "full"] as const) {
+      assert.deepEqual(found(VIRTUAL, { checks, checkProtocol: true }), []);
+    }
+    assert.deepEqual(found(VIRTUAL, { checks: false, checkProtocol: true }), ["checkProtocol"]);
+    assert.deepEqual(found(VIRTUAL, { checks: false, checkProtocol: false }), []);
+  });
+
   test("have limits", () => {
     assert.deepEqual(found(VIRTUAL, { untilNs: VIRTUAL.durationNs + 1 }), ["untilNs"]);
     assert.deepEqual(found(VIRTUAL, { untilNs: -1 }), ["untilNs"]);

@@ -7,18 +7,25 @@ import { StealclockError } from "../shared/errors.js";
 import { type GivenFlags, readFlag } from "./given-flags.js";
 import { asDuration, asSize, refuse } from "./values.js";
 
-/** How a scenario is run, which is no part of the scenario. All of it is the virtual engine's. */
-export type RunFlags = Pick<EmulateOptions, "untilNs" | "dumpPages" | "events" | "checks">;
+/** How a scenario is run, which is no part of the scenario. All of it but checkProtocol is the virtual engine's. */
+export type RunFlags = Pick<EmulateOptions, "untilNs" | "dumpPages" | "events" | "checks" | "checkProtocol">;
 
 const FLAG_OF: Readonly<Record<keyof RunFlags, string>> = {
   untilNs: "--until",
   dumpPages: "--dump-pages",
   events: "--events",
   checks: "--no-checks",
+  checkProtocol: "--check-protocol",
 };
 
 const DEFAULT_EVENTS_LIMIT = "64MiB";
 
+/** Adds what either engine has. */
+export function addCheckProtocolFlag(command: Command): Command {
+  return command.option("--check-protocol", "audit every read of a page for torn values, own and remote");
+}
+
+/** Adds what the virtual engine alone has. */
 export function addRunFlags(command: Command): Command {
   return command
     .option("--until <time>", "end the run at this instant (default its duration)")
@@ -41,6 +48,9 @@ export function readRunFlags(given: GivenFlags): RunFlags {
   if (given("checks") === false && given("fullChecks") === true) {
     throw new StealclockError("bad-input", "--full-checks: contradicts --no-checks; accepted: one of them");
   }
+  if (given("checks") === false && given("checkProtocol") === true) {
+    throw new StealclockError("bad-input", "--check-protocol: contradicts --no-checks; accepted: one of them");
+  }
   const maxBytes = readFlag("--events-limit", limit ?? DEFAULT_EVENTS_LIMIT, asSize) ?? 0;
   return {
     ...(untilNs !== undefined && { untilNs }),
@@ -48,6 +58,7 @@ export function readRunFlags(given: GivenFlags): RunFlags {
     ...(file !== undefined && { events: { file, maxBytes } }),
     ...(given("checks") === false && { checks: false }),
     ...(given("fullChecks") === true && { checks: "full" }),
+    ...(given("checkProtocol") === true && { checkProtocol: true }),
   };
 }
 

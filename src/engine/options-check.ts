@@ -18,6 +18,9 @@ export function checkOptions(scenario: Scenario, options: EmulateOptions): void 
 /** All that is wrong with the options of a run; each path is an option's name. */
 export function findOptionProblems(scenario: Scenario, options: EmulateOptions): ScenarioProblem[] {
   const list = new ProblemList();
+  if (options.checkProtocol === true && options.checks === false) {
+    list.refuse("checkProtocol", "contradicts a run without checks; accepted: one of them");
+  }
   switch (scenario.engine) {
     case "real":
       for (const name of VIRTUAL_ONLY) {

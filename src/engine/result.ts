@@ -97,6 +97,8 @@ export interface ReadFigures {
   readonly audited: number;
   /** Of those, the ones that had overlapped a write: the others could not be torn. */
   readonly auditedOverlapped: number;
+  /** With checkProtocol: all other consistent reads. What the host had noted of their update was gone before they were audited. */
+  readonly unaudited?: number;
   readonly torn: number;
 }
 
@@ -167,6 +169,11 @@ export interface EmulateOptions {
    * property that the fuzzer does, each an invariant more, at several times the cost.
    */
   readonly checks?: boolean | "full";
+  /**
+   * Audits every consistent read of a page, own and remote. Without it the real engine audits one read in eight and every one that
+   * met a write, and the virtual engine, in which no read can meet one, none.
+   */
+  readonly checkProtocol?: boolean;
   /** A line of diagnostics from one of the run's parts. */
   readonly onLog?: (line: LogLine) => void;
 }

@@ -33,6 +33,7 @@ export function reportOf(guest: GuestCpu, accounting: AccountingName, driver: Dr
   const { time, cpuTime, watchdog, ticks, lostTicks } = guest;
   const { reported, suppressed } = watchdog;
   const { consistent, overlapped, retries, maxRetries, gaveUp, audited, auditedOverlapped, torn } = time.reader;
+  const { auditsEveryRead, unaudited } = time.reader;
   const { takenNs, stretches, active: stealEnabled } = time.stealClock;
   return {
     guest: { accounting, stealEnabled, ...cpuTime.figures(), ticks, lostTicks, softlockups: { reported, suppressed } },
@@ -45,6 +46,7 @@ export function reportOf(guest: GuestCpu, accounting: AccountingName, driver: Dr
       gaveUp,
       audited,
       auditedOverlapped,
+      ...(auditsEveryRead && { unaudited }),
       torn,
     },
     steal: { takenNs, stretches },

@@ -67,9 +67,10 @@ export function guestMachineOf(parts: {
   readonly clock: Clock;
   readonly tsc: Tsc;
   readonly auditOf: GuestMachine["auditOf"];
+  readonly auditsEveryRead: boolean;
 }): GuestMachine {
-  const { ram, cpuCount, clock, tsc, auditOf } = parts;
-  return { ram, cpuCount, auditOf, tsc: new TscRegister(clock, tsc), lastValue: new LastValue(ram, LAST_VALUE_WORD) };
+  const { clock, tsc, ...rest } = parts;
+  return { ...rest, tsc: new TscRegister(clock, tsc), lastValue: new LastValue(parts.ram, LAST_VALUE_WORD) };
 }
 
 /** What a guest CPU is built from. */

@@ -21,6 +21,8 @@ export interface GuestMachine {
   readonly lastValue: LastValue;
   /** Where the updates of a CPU's page can be audited. */
   auditOf(cpu: number): AuditRing | null;
+  /** Each consistent read of a page is audited, not one in some. */
+  readonly auditsEveryRead: boolean;
 }
 
 /** A guest CPU's paravirtual time: finds the features, registers the page, and owns the clocks that read it. */
@@ -42,7 +44,8 @@ export class GuestTime {
     this.#features = features;
     this.#cpu = cpu;
     this.#page = new OwnPage(machine, cpu);
-    this.reader = new PageReader(machine.ram, features.stealNs ? PAGE_WORDS_NS : PAGE_WORDS, cpu);
+    const wordCount = features.stealNs ? PAGE_WORDS_NS : PAGE_WORDS;
+    this.reader = new PageReader(machine.ram, wordCount, cpu, machine.auditsEveryRead);
     this.stealClock = new StealClock(this.reader, this.#page, features.stealNs, cpu);
     this.kvmclock = new Kvmclock(this.reader, machine.tsc, machine.lastValue, cpu);
   }

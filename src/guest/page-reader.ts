@@ -9,7 +9,7 @@ import { CpuState } from "./cpu-state.js";
  */
 export const MAX_READ_RETRIES = 10_000;
 
-/** One read in this many is audited, and every one that had to retry. */
+/** One read in this many is audited, and every one that had to retry; unless all are. */
 const AUDIT_INTERVAL = 8;
 
 /** A registered pvclock page, its own or another CPU's. */
@@ -28,12 +28,17 @@ export class PageReader {
   /** The words of this thread's last consistent read: to be used before anybody in it reads again. */
   readonly words: Int32Array;
   readonly ram: Int32Array;
+  /** Each consistent read is audited, not one in some. */
+  readonly auditsEveryRead: boolean;
+  readonly #auditInterval: number;
   readonly #wordCount: number;
   readonly #cpu: CpuState;
 
   /** @param wordCount PAGE_WORDS or PAGE_WORDS_NS, as the host offers */
-  constructor(ram: Int32Array, wordCount: number, cpu = new CpuState()) {
+  constructor(ram: Int32Array, wordCount: number, cpu = new CpuState(), auditsEveryRead = false) {
     this.ram = ram;
+    this.auditsEveryRead = auditsEveryRead;
+    this.#auditInterval = auditsEveryRead ? 1 : AUDIT_INTERVAL;
     this.#wordCount = wordCount;
     this.words = wordCount === PAGE_WORDS ? WORDS : WORDS_NS;
     this.#cpu = cpu;
@@ -67,6 +72,11 @@ export class PageReader {
     return this.#cpu.rare.auditedOverlappedReads;
   }
 
+  /** Reads that were to be audited and could not be: what the host noted of their update was gone. */
+  get unaudited(): number {
+    return this.#cpu.rare.unauditedReads;
+  }
+
   get torn(): number {
     return this.#cpu.rare.tornReads;
   }
@@ -79,7 +89,7 @@ export class PageReader {
     cpu.consistentReads++;
     const sinceAudit = cpu.readsSinceAudit + 1;
     cpu.readsSinceAudit = sinceAudit;
-    if (sinceAudit === AUDIT_INTERVAL) this.#audit(page, false);
+    if (sinceAudit === this.#auditInterval) this.#audit(page, false);
     return true;
   }
 
@@ -108,8 +118,11 @@ export class PageReader {
     this.#cpu.readsSinceAudit = 0;
     if (audit === null) return;
     const verdict = audit.check(this.words[0], this.words, this.#wordCount);
-    if (verdict === "unaudited") return;
     const { rare } = this.#cpu;
+    if (verdict === "unaudited") {
+      rare.unauditedReads++;
+      return;
+    }
     rare.auditedReads++;
     if (overlapped) rare.auditedOverlappedReads++;
     if (verdict === "torn") rare.tornReads++;

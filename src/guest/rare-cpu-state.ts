@@ -33,5 +33,6 @@ export class RareCpuState {
   readsGivenUp = 0;
   auditedReads = 0;
   auditedOverlappedReads = 0;
+  unauditedReads = 0;
   tornReads = 0;
 }

@@ -1,4 +1,5 @@
 import type { Ledger } from "../../host/ledger.js";
+import { AUDIT_SLOTS } from "../../shared/audit-ring.js";
 import { STEAL_MS_WORD, STEAL_NS_WORD } from "../../shared/pvclock-page.js";
 import { count } from "../../shared/text.js";
 import { U64 } from "../../shared/u64.js";
@@ -70,9 +71,17 @@ function noTornReads({ vcpus }: Evidence): InvariantResult {
   const problems = vcpus
     .filter(({ reads }) => reads.torn > 0)
     .map(({ id, reads }) => `vCPU ${id}: ${reads.torn} torn reads`);
+  for (const { id, reads } of vcpus) {
+    const { consistent, audited, unaudited } = reads;
+    if (unaudited === undefined || audited + unaudited === consistent) continue;
+    problems.push(`vCPU ${id}: ${audited} audited and ${unaudited} unaudited reads of ${consistent}`);
+  }
   const audited = sum(vcpus.map(({ reads }) => reads.audited));
   const overlapped = sum(vcpus.map(({ reads }) => reads.auditedOverlapped));
-  const detail = `${count(audited, "read")} audited, ${overlapped} of them overlapped a write`;
+  const unaudited = sum(vcpus.map(({ reads }) => reads.unaudited ?? 0));
+  const lost =
+    unaudited === 0 ? "" : `; ${count(unaudited, "read")} unaudited: their page was written ${AUDIT_SLOTS} times since`;
+  const detail = `${count(audited, "read")} audited, ${overlapped} of them overlapped a write${lost}`;
   return judge("no torn value accepted", problems, overlapped, detail);
 }
 

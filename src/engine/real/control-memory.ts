@@ -5,7 +5,7 @@ import { AUDIT_RING_WORDS, AuditRing } from "../../shared/audit-ring.js";
  *
  *     header      64 words   event counter, stop request, t0, the clock monitor's maximum
  *     per vCPU    64 words   its gate and its hypercall mailbox (a block each, so that no two vCPUs share a cache line)
- *     per vCPU   128 words   audit ring
+ *     per vCPU   192 words   audit ring
  *     per vCPU    16 words   its figures for samples, under the version protocol
  */
 const HEADER_WORDS = 64;

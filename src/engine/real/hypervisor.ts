@@ -70,6 +70,7 @@ export class Hypervisor {
       origin: data.origin,
       tscKhz: scenario.tscKhz,
       emulatedHost: scenario.host === "fair",
+      auditsEveryRead: data.auditsEveryRead,
     });
   }
 

@@ -12,6 +12,7 @@ export interface VcpuWorkerData {
   readonly tscKhz: number;
   /** The fair host: vCPU threads make room for the hypervisor, and measure what the machine takes from them. */
   readonly emulatedHost: boolean;
+  readonly auditsEveryRead: boolean;
 }
 
 /** One vCPU's life, as a task of the pool. */
@@ -29,4 +30,6 @@ export interface HypervisorWorkerData {
   readonly origin: ClockOrigin;
   /** How often to send a sample; null for never. */
   readonly sampleNs: Ns | null;
+  /** Guests audit each consistent read of a page, not one in some. */
+  readonly auditsEveryRead: boolean;
 }

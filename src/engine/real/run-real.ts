@@ -28,6 +28,7 @@ export async function runReal(scenario: Scenario, options: EmulateOptions): Prom
     ram,
     origin: process.hrtime(),
     sampleNs: options.onSample === undefined ? null : (options.sampleNs ?? null),
+    auditsEveryRead: options.checkProtocol === true,
   };
   const stop = (): void => {
     Atomics.store(control.words, STOP_REQUESTED, 1);

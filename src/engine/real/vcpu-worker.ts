@@ -29,6 +29,7 @@ export default function runVcpu(task: VcpuTask): VcpuReport {
     clock,
     tsc: new Tsc(data.tscKhz),
     auditOf: (cpu) => control.auditOf(cpu),
+    auditsEveryRead: data.auditsEveryRead,
   });
   const guest = bootGuestCpu(machine, new MailboxHypercalls(control, task.cpu.id), task.cpu);
   const loop = new VcpuLoop({ task, control, gate, clock, guest, measureNoise: data.emulatedHost, threadId });

@@ -2,7 +2,10 @@ import type { EmulateOptions } from "../result.js";
 import type { Scenario } from "../scenario.js";
 
 /** What of its options a virtual run needs to know in its own thread. */
-export type VirtualRunOptions = Pick<EmulateOptions, "sampleNs" | "untilNs" | "dumpPages" | "events" | "checks">;
+export type VirtualRunOptions = Pick<
+  EmulateOptions,
+  "sampleNs" | "untilNs" | "dumpPages" | "events" | "checks" | "checkProtocol"
+>;
 
 /** What the thread of a virtual run is started with. */
 export interface VirtualWorkerData {

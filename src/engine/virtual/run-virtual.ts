@@ -15,7 +15,7 @@ const HEAP_MB_PER_VCPU = 0.06;
  * @throws StealclockError "bad-input" when a file can't be written; "part-died"; "stopped" when the signal came first
  */
 export async function runVirtual(scenario: Scenario, options: EmulateOptions): Promise<RunResult> {
-  const { signal, onSample, sampleNs, untilNs, dumpPages, events, checks } = options;
+  const { signal, onSample, sampleNs, untilNs, dumpPages, events, checks, checkProtocol } = options;
   const shared = new SharedArrayBuffer(8);
   const words = new Int32Array(shared);
   const workerData: VirtualWorkerData = {
@@ -27,6 +27,7 @@ export async function runVirtual(scenario: Scenario, options: EmulateOptions): P
       ...(dumpPages !== undefined && { dumpPages }),
       ...(events !== undefined && { events }),
       ...(checks !== undefined && { checks }),
+      ...(checkProtocol !== undefined && { checkProtocol }),
     },
   };
   const requestStop = (): void => {

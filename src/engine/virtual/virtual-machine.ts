@@ -4,6 +4,7 @@ import { guestRamBytes } from "../../guest/kernel-data.js";
 import { HostCommand } from "../../host/command-ring.js";
 import type { FairHost } from "../../host/fair-host.js";
 import type { HostObserver } from "../../host/pvclock-publisher.js";
+import { AUDIT_RING_WORDS, AuditRing } from "../../shared/audit-ring.js";
 import { DeadlineHeap } from "../../shared/deadline-heap.js";
 import { StealclockError } from "../../shared/errors.js";
 import type { Hypercalls } from "../../shared/kvm-abi.js";
@@ -42,6 +43,8 @@ export interface VirtualMachineOptions {
   readonly checks?: boolean;
   /** With checks: one in so many times that a guest is told the time its clock is read once more and watched, 1 to 255 (4). */
   readonly watchInterval?: number;
+  /** Every consistent read of a page is audited (none). */
+  readonly checkProtocol?: boolean;
   readonly observer?: MachineObserver;
   /** Makes another one, which looks at the pages as well: it is given guest RAM before the first page is registered. */
   readonly observerOf?: (ram: Int32Array) => MachineObserver;
@@ -93,7 +96,7 @@ export class VirtualMachine {
   #eventsThisInstant = 0;
 
   constructor(scenario: Scenario, options: VirtualMachineOptions = {}) {
-    const { checks = true, watchInterval = 4, observer, observerOf } = options;
+    const { checks = true, watchInterval = 4, checkProtocol = false, observer, observerOf } = options;
     const { vcpus, startAtNs, chance } = scenario;
     this.scenario = scenario;
     this.startNs = startAtNs;
@@ -104,7 +107,8 @@ export class VirtualMachine {
     this.#tsc = new Tsc(scenario.tscKhz);
     const given = [observer, observerOf?.(this.ram)].filter((one) => one !== undefined);
     const observers = this.checker === null ? given : [this.checker, ...given];
-    const built = buildHost(scenario, this.ram, { auditOf: () => null, tsc: this.#tsc, observers });
+    const auditOf = checkProtocol ? auditsOf(vcpus.length) : () => null;
+    const built = buildHost(scenario, this.ram, { auditOf, tsc: this.#tsc, observers });
     if (built.kind !== "fair") {
       throw new StealclockError("bad-input", "the virtual engine has no real machine for a linux host; accepted: fair");
     }
@@ -120,7 +124,8 @@ export class VirtualMachine {
         cpuCount: vcpus.length,
         clock: { nowNs: () => this.now },
         tsc: this.#tsc,
-        auditOf: () => null,
+        auditOf,
+        auditsEveryRead: checkProtocol,
       }),
       random: chance.jitterPercent > 0 ? streams : [],
       hypercallsOf: (selected) => this.#hypercallsOf(selected),
@@ -302,3 +307,10 @@ export class VirtualMachine {
 }
 
 const NOT_MONITORED = { monitored: 0, rawBackwardSteps: 0, maxRawBackwardNs: 0, backwardSteps: 0 };
+
+/** An audit ring for each vCPU, which host and guests in one thread need not share with another. */
+function auditsOf(vcpuCount: number): (vcpu: number) => AuditRing {
+  const words = new Int32Array(vcpuCount * AUDIT_RING_WORDS);
+  const audits = Array.from({ length: vcpuCount }, (_, vcpu) => new AuditRing(words, vcpu * AUDIT_RING_WORDS));
+  return (vcpu) => audits[vcpu];
+}

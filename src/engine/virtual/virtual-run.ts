@@ -53,6 +53,7 @@ export function runVirtualMachine(
 function run(scenario: Scenario, options: VirtualRunOptions, listener: RunListener, file: EventFile | null): RunResult {
   const machine = new VirtualMachine(scenario, {
     checks: options.checks !== false,
+    checkProtocol: options.checkProtocol === true,
     ...(file !== null && { observer: file }),
   });
   const stoppedEarly = !runToEnd(machine, options, listener);
@@ -66,7 +67,10 @@ function runFullyChecked(
   listener: RunListener,
   file: EventFile | null,
 ): RunResult {
-  const checked = new FullyCheckedMachine(scenario, file === null ? {} : { observer: file });
+  const checked = new FullyCheckedMachine(scenario, {
+    checkProtocol: options.checkProtocol === true,
+    ...(file !== null && { observer: file }),
+  });
   const stoppedEarly = !runToEnd(checked.machine, options, listener);
   file?.end();
   const result = checked.finish(stoppedEarly);
