@@ -19,7 +19,7 @@ export function litmusProgram(locations: number, threads: readonly LitmusThread[
     threads: threads.map((thread, index) => ({
       name: `T${index}`,
       trie: new ThreadTrie(recorder, (words) => thread(words, atomics), MAX_LOADS),
-      alone: false,
+      storing: "anything",
       attempts: null,
     })),
   };

@@ -22,6 +22,7 @@ export class ProtocolThreads {
   readonly #protocol: Protocol;
   readonly #writers = new Map<string, ThreadTrie>();
   readonly #readers = new Map<number, ThreadTrie>();
+  readonly #known = new Map<string, boolean>();
 
   constructor(recorder: Recorder, protocol: Protocol) {
     this.#recorder = recorder;
@@ -46,6 +47,11 @@ export class ProtocolThreads {
       const code = (words: Int32Array): ReadResult => named("read()", () => this.#read(words, maxRetries));
       return new ThreadTrie(this.#recorder, code, (maxRetries + 1) * MAX_LOADS_A_TRY);
     });
+  }
+
+  /** A property of the protocol's code, found once for all models. */
+  once(name: string, find: () => boolean): boolean {
+    return kept(this.#known, name, find);
   }
 
   #read(words: Int32Array, maxRetries: number): ReadResult {

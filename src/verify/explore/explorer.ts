@@ -3,7 +3,7 @@ import { storedBy } from "./access.js";
 import { withoutLoads } from "./forget.js";
 import { Graph } from "./graph.js";
 import { graphKey } from "./graph-key.js";
-import { type Program, type ThreadOutcome, VERSION_LOCATION } from "./program.js";
+import { type Program, STORING, type Storing, type ThreadOutcome, VERSION_LOCATION } from "./program.js";
 import { allKept, breakPromise, KnownStores, keepPromise, promiseFor } from "./promises.js";
 import type { TrieNode } from "./thread-trie.js";
 
@@ -21,10 +21,14 @@ export interface ExploreSummary {
   readonly steps: number;
 }
 
-/** A thread that was said never to store did. */
+/** A thread stores more than it was said to. */
 export class ThreadStores extends Error {
-  constructor(readonly thread: number) {
-    super(`thread ${thread} stores`);
+  /** @param storing what it does store, at least */
+  constructor(
+    readonly thread: number,
+    readonly storing: Storing,
+  ) {
+    super(`thread ${thread} stores ${storing}`);
   }
 }
 
@@ -79,8 +83,8 @@ class Exploration {
     this.#maxSteps = maxSteps;
     this.#visit = visit;
     const threads = program.threads.map((_, thread) => thread);
-    this.#together = threads.filter((thread) => !program.threads[thread].alone);
-    this.#alone = threads.filter((thread) => program.threads[thread].alone);
+    this.#together = threads.filter((thread) => program.threads[thread].storing !== "nothing");
+    this.#alone = threads.filter((thread) => program.threads[thread].storing === "nothing");
     this.#cursors = program.threads.map(({ trie }) => startOf(trie.root));
     this.#graph = new Graph(program.initial, threads.length);
     this.#admits = this.#judgeOf(this.#graph);
@@ -134,7 +138,7 @@ class Exploration {
 
   #store(threads: readonly number[], thread: number, node: Extract<TrieNode, { kind: "store" }>): void {
     const { location, order, value } = node.access;
-    this.#refuseIfAlone(thread);
+    this.#expectStoring(thread, "anything");
     this.#forEachPlace(location, order === "atomic", (at) => {
       const event = this.#graph.add(thread, location, order === "atomic");
       this.#graph.write(event, value, at);
@@ -146,9 +150,9 @@ class Exploration {
     const { access } = node;
     const { location } = access;
     const isAtomic = access.order === "atomic";
-    if (access.kind === "rmw") this.#refuseIfAlone(thread);
     const readAs = (readFrom: (event: number) => void, value: number): void => {
       const stored = storedBy(access, value);
+      if (stored !== null) this.#expectStoring(thread, stored === value ? "what it loaded" : "anything");
       const act = (at: number): void => {
         const event = this.#graph.add(thread, location, isAtomic);
         readFrom(event);
@@ -271,8 +275,9 @@ class Exploration {
     return false;
   }
 
-  #refuseIfAlone(thread: number): void {
-    if (this.#program.threads[thread].alone) throw new ThreadStores(thread);
+  #expectStoring(thread: number, found: Storing): void {
+    const { storing } = this.#program.threads[thread];
+    if (STORING.indexOf(found) > STORING.indexOf(storing)) throw new ThreadStores(thread, found);
   }
 }
 

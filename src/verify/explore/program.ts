@@ -1,14 +1,17 @@
 import type { ThreadTrie } from "./thread-trie.js";
 
+/**
+ * What a thread stores: `nothing`, so that it is explored alone, against all that the others stored; `what it loaded`,
+ * by read-modify-writes that change no value; or `anything`. The explorer throws ThreadStores when it finds more.
+ */
+export const STORING = ["nothing", "what it loaded", "anything"] as const;
+export type Storing = (typeof STORING)[number];
+
 /** A thread of a program, and how it may be explored. */
 export interface ProgramThread {
   readonly name: string;
   readonly trie: ThreadTrie;
-  /**
-   * It never stores, and what it returns is looked at by itself. Such a thread is explored alone, against all that the
-   * others stored: what it can load does not depend on other threads that only load.
-   */
-  readonly alone: boolean;
+  readonly storing: Storing;
   /** When its trie is one attempt of several: it begins again, having forgotten all but its looks at the version. */
   readonly attempts: Attempts | null;
 }

@@ -1,0 +1,170 @@
+import { count } from "../../shared/text.js";
+import { type Execution, explore, ThreadStores } from "../explore/explorer.js";
+import type { Storing, ThreadOutcome } from "../explore/program.js";
+import type { MemoryModel } from "../models/model.js";
+import { isMadeOfAttempts } from "./attempts.js";
+import { problemAtRest, problemWhenStopped } from "./progress-rules.js";
+import type { ProtocolThreads, ReadResult } from "./protocol-threads.js";
+import { type ReaderKind, readProgram, type Size } from "./read-program.js";
+import { diedStarts, FRESH, type WholeUpdate, wholeUpdates } from "./start.js";
+import { changesOf, type TimelineRow, timelineOf } from "./timeline.js";
+import { tornBecause } from "./torn.js";
+
+/** How large the explored programs may be. */
+export interface Bounds {
+  readonly updates: number;
+  readonly readers: number;
+  readonly maxRetries: number;
+}
+
+/** An execution that breaks the protocol, the shortest of those in the smallest program that has one. */
+export interface Counterexample {
+  /** What is wrong with it, as a sentence without its end. */
+  readonly problem: string;
+  /** The page at first. */
+  readonly start: string;
+  readonly updates: number;
+  readonly maxRetries: number;
+  readonly threads: readonly string[];
+  /** Empty where the threads ran one after the other. */
+  readonly rows: readonly TimelineRow[];
+}
+
+/** What exploring a protocol under one model came to. */
+export interface ModelFindings {
+  readonly holds: boolean;
+  /** In all programs together. */
+  readonly executions: number;
+  /** Distinct results of a read, counted for each program. */
+  readonly outcomes: number;
+  readonly counterexample: Counterexample | null;
+}
+
+/** Looks at more graphs than this in one program: it is too large. */
+const MAX_STEPS = 30_000_000;
+
+/**
+ * Explores a protocol under a memory model, in programs that grow up to the bounds, until one breaks it.
+ *
+ * @throws ProtocolFault when its code does what it must not; TooLarge
+ */
+export function checkUnderModel(threads: ProtocolThreads, model: MemoryModel, bounds: Bounds): ModelFindings {
+  return new ModelCheck(threads, model, bounds).run();
+}
+
+class ModelCheck {
+  readonly #threads: ProtocolThreads;
+  readonly #model: MemoryModel;
+  readonly #bounds: Bounds;
+  #storing: Storing = "nothing";
+  #executions = 0;
+  #outcomes = 0;
+
+  constructor(threads: ProtocolThreads, model: MemoryModel, bounds: Bounds) {
+    this.#threads = threads;
+    this.#model = model;
+    this.#bounds = bounds;
+  }
+
+  run(): ModelFindings {
+    for (const size of this.#sizes()) {
+      const found = this.#explore(size);
+      if (found !== null) return this.#findings(found);
+    }
+    const { updates, maxRetries } = this.#bounds;
+    const problem =
+      problemAtRest(this.#threads, updates, maxRetries) ?? problemWhenStopped(this.#threads, maxRetries);
+    if (problem === null) return this.#findings(null);
+    return this.#findings({ problem, start: FRESH.text, updates, maxRetries, threads: [], rows: [] });
+  }
+
+  #findings(counterexample: Counterexample | null): ModelFindings {
+    const { holds, executions, outcomes } = {
+      holds: counterexample === null,
+      executions: this.#executions,
+      outcomes: this.#outcomes,
+    };
+    return { holds, executions, outcomes, counterexample };
+  }
+
+  /**
+   * From small to large, so that what is found first is short: one update without a retry and with one, pages of writers
+   * that died, then all updates, and last as many retries as show that no more of them come from a change than there are updates.
+   */
+  #sizes(): Size[] {
+    const { updates, readers, maxRetries } = this.#bounds;
+    const died = diedStarts(this.#threads).map((start) => ({ start, updates: 1, readers: 1, maxRetries }));
+    const sizes: Size[] = [
+      { start: FRESH, updates: 1, readers: 1, maxRetries: 0 },
+      { start: FRESH, updates: 1, readers: 1, maxRetries },
+      ...died,
+      { start: FRESH, updates, readers, maxRetries: 0 },
+      { start: FRESH, updates, readers, maxRetries },
+      { start: FRESH, updates, readers: 1, maxRetries: Math.max(maxRetries, updates + 1) },
+    ];
+    return sizes;
+  }
+
+  #explore(size: Size): Counterexample | null {
+    try {
+      return this.#exploreAs(size, { storing: this.#storing, madeOfAttempts: this.#isMadeOfAttempts(size) });
+    } catch (error) {
+      if (!(error instanceof ThreadStores)) throw error;
+      this.#storing = error.storing;
+      return this.#explore(size);
+    }
+  }
+
+  #isMadeOfAttempts({ maxRetries, updates }: Size): boolean {
+    return this.#threads.once(`attempts ${maxRetries} ${updates}`, () =>
+      isMadeOfAttempts(this.#threads, maxRetries, updates),
+    );
+  }
+
+  #exploreAs(size: Size, kind: ReaderKind): Counterexample | null {
+    const program = readProgram(this.#threads, size, kind);
+    const whole = wholeUpdates(this.#threads, size.start, size.updates);
+    const results = new Set<string>();
+    let shortest: Counterexample | null = null;
+    const { executions } = explore(program, this.#model, MAX_STEPS, ({ graph, outcomes }: Execution) => {
+      for (const outcome of outcomes.slice(1)) {
+        if (outcome === null) continue;
+        const result = outcome.result as ReadResult;
+        results.add(resultKey(outcome, result));
+        const problem = problemOf(outcome, result, whole, size);
+        if (problem === null) continue;
+        const rows = timelineOf(graph);
+        if (shortest === null || lengthOf(rows) < lengthOf(shortest.rows)) {
+          const { start, updates, maxRetries } = size;
+          const names = program.threads.map(({ name }) => name);
+          shortest = { problem, start: start.text, updates, maxRetries, threads: names, rows };
+        }
+      }
+    });
+    this.#executions += executions;
+    this.#outcomes += results.size;
+    return shortest;
+  }
+}
+
+/** What its caller can tell of a read. */
+function resultKey({ oddRetries, changeRetries }: ThreadOutcome, { gaveUp, retries, out }: ReadResult): string {
+  return gaveUp ? "gave up" : `${retries + oddRetries + changeRetries} ${out.join()}`;
+}
+
+function problemOf(
+  { changeRetries }: ThreadOutcome,
+  result: ReadResult,
+  whole: readonly WholeUpdate[],
+  { updates }: Size,
+): string | null {
+  const torn = tornBecause(result, whole);
+  if (torn !== null) return `the read ${torn}`;
+  if (changeRetries <= updates) return null;
+  return `${count(changeRetries, "retry", "retries")} for a change, of ${count(updates, "update")}`;
+}
+
+/** Fewer events first, and of these the one with fewer changes between threads. */
+function lengthOf(rows: readonly TimelineRow[]): number {
+  return rows.length * 100 + changesOf(rows);
+}
