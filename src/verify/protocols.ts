@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 /** A protocol that stress and verify know by name. */
 export interface KnownProtocol {
@@ -53,5 +53,5 @@ function known(name: string, expected: KnownProtocol["expected"]): KnownProtocol
 
 /** A protocol of the user's own: it is expected to be right. */
 export function protocolOfFile(path: string): KnownProtocol {
-  return { name: path, file: path, expected: "clean" };
+  return { name: path, file: resolve(path), expected: "clean" };
 }

@@ -110,7 +110,7 @@ class Exploration {
    * that is there; the order in which loads are taken matters only for what they find, so all orders are tried.
    */
   #extend(threads: readonly number[]): void {
-    if (++this.#steps > this.#maxSteps) throw new TooLarge(`more than ${this.#maxSteps} steps`);
+    if (++this.#steps > this.#maxSteps) throw new TooLarge(`its executions have more than ${this.#maxSteps} beginnings`);
     for (const thread of threads) {
       const { node } = this.#cursors[thread];
       if (node.kind === "store") return this.#store(threads, thread, node);

@@ -1,3 +1,4 @@
+import { textOf } from "../load-protocol.js";
 import { type Access, type AccessOrder, RMW_OPERATIONS, type RmwOperation } from "./access.js";
 import { ProtocolFault } from "./protocol-fault.js";
 
@@ -28,13 +29,16 @@ export class Recorder {
   readonly words: Int32Array;
   readonly atomics: Record<string, unknown>;
   readonly #wordCount: number;
+  readonly #pulse: Int32Array<ArrayBufferLike>;
   #accesses: Access[] = [];
   #decided: readonly number[] = [];
   #loads = 0;
   #interrupted = false;
 
-  constructor(wordCount: number) {
+  /** @param pulse its first word is odd while the code runs: whoever watches sees that it does not come back */
+  constructor(wordCount: number, pulse: Int32Array<ArrayBufferLike> = new Int32Array(1)) {
     this.#wordCount = wordCount;
+    this.#pulse = pulse;
     this.words = this.#standIn();
     this.atomics = this.#atomicsStandIn();
   }
@@ -48,6 +52,7 @@ export class Recorder {
     this.#decided = decided;
     this.#loads = 0;
     this.#interrupted = false;
+    this.#pulse[0]++;
     try {
       const result = code(this.words);
       if (this.#interrupted) throw new ProtocolFault("catches exceptions that are not its own");
@@ -55,7 +60,9 @@ export class Recorder {
     } catch (error) {
       if (error === UNDECIDED) return { accesses: this.#accesses, ended: false, result: undefined };
       if (error instanceof ProtocolFault) throw error;
-      throw new ProtocolFault(`threw: ${error instanceof Error ? error.message : String(error)}`);
+      throw new ProtocolFault(`threw ${textOf(error)}`);
+    } finally {
+      this.#pulse[0]++;
     }
   }
 

@@ -1,0 +1,36 @@
+import { pathToFileURL } from "node:url";
+import type { Protocol } from "./protocol.js";
+
+/** A protocol that did what a protocol must not; the message says what, and goes on after the protocol's name. */
+export class ProtocolFailed extends Error {}
+
+const ACCEPTED =
+  "accepted: a module that exports write(words, values), read(words, out, maxRetries) and, if it likes, acceptedVersion()";
+
+/**
+ * Imports a protocol's module.
+ *
+ * @throws ProtocolFailed when that fails, or an export is missing or of the wrong kind
+ */
+export async function loadProtocol(file: string): Promise<Protocol> {
+  let module: Record<string, unknown>;
+  try {
+    module = await import(pathToFileURL(file).href);
+  } catch (error) {
+    throw new ProtocolFailed(`cannot be loaded: ${textOf(error)}`);
+  }
+  const { write, read, acceptedVersion } = module;
+  const missing = Object.entries({ write, read })
+    .filter(([, value]) => typeof value !== "function")
+    .map(([name, value]) => (value === undefined ? `exports no ${name}` : `its ${name} is not a function`));
+  if (acceptedVersion !== undefined && typeof acceptedVersion !== "function") {
+    missing.push("its acceptedVersion is not a function");
+  }
+  if (missing.length > 0) throw new ProtocolFailed(`${missing.join(", and ")}; ${ACCEPTED}`);
+  return (acceptedVersion === undefined ? { write, read } : { write, read, acceptedVersion }) as Protocol;
+}
+
+/** "TypeError: x is not a function", or what else was thrown. */
+export function textOf(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+}

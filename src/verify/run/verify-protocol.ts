@@ -1,0 +1,131 @@
+import { join } from "node:path";
+import { Worker } from "node:worker_threads";
+import { StealclockError } from "../../shared/errors.js";
+import type { Bounds, Counterexample } from "../check/check-under-model.js";
+import type { ModelName } from "../models/model.js";
+import type { KnownProtocol } from "../protocols.js";
+import type { VerifyMessage, VerifyWorkerData } from "./messages.js";
+
+/** What is known of a protocol under one model. */
+export interface VerifyResult {
+  readonly protocol: string;
+  readonly model: ModelName;
+  readonly holds: boolean;
+  readonly executions: number;
+  readonly outcomes: number;
+  readonly durationNs: number;
+  readonly counterexample: Counterexample | null;
+}
+
+export interface VerifyOptions {
+  readonly protocol: KnownProtocol;
+  readonly models: readonly ModelName[];
+  readonly bounds: Bounds;
+  readonly signal?: AbortSignal;
+  /** Told of each model's result as soon as it is there. */
+  readonly onResult?: (result: VerifyResult) => void;
+}
+
+/** A call of the protocol's code takes microseconds. One that is not back after this never will be. */
+const HUNG_MS = 10_000;
+const LOOK_MS = 500;
+/** Enough for every bound that is accepted, but for readers that store. */
+const HEAP_MB = 4_096;
+
+/**
+ * Explores a protocol in a thread of its own, under one model after the other.
+ *
+ * @throws StealclockError "bad-input" when the protocol's code does what it must not, never comes back, or is too large to
+ *   be explored within these bounds; "part-died"; "stopped" when the signal came first
+ */
+export async function verifyProtocol(options: VerifyOptions): Promise<VerifyResult[]> {
+  const { protocol, models, bounds, signal } = options;
+  const pulse = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+  const workerData: VerifyWorkerData = { file: protocol.file, models, bounds, pulse };
+  if (signal?.aborted) throw stopped();
+  const worker = new Worker(join(__dirname, "verify-worker.js"), {
+    workerData,
+    resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
+  });
+  try {
+    return await new Listener(worker, new Int32Array(pulse), options).results;
+  } finally {
+    await worker.terminate();
+  }
+}
+
+function stopped(): StealclockError {
+  return new StealclockError("stopped", "stopped before the exploration was complete");
+}
+
+class Listener {
+  readonly results: Promise<VerifyResult[]>;
+  readonly #options: VerifyOptions;
+  readonly #found: VerifyResult[] = [];
+
+  constructor(worker: Worker, pulse: Int32Array, options: VerifyOptions) {
+    this.#options = options;
+    const { name } = options.protocol;
+    const refused = (message: string) => new StealclockError("bad-input", `${name}: ${message}`);
+    this.results = new Promise((resolve, reject) => {
+      const onAbort = (): void => reject(stopped());
+      const watch = watchPulse(pulse, () => reject(refused(`a call did not come back within ${HUNG_MS / 1000} s`)));
+      worker.on("message", (message: VerifyMessage) => {
+        switch (message.kind) {
+          case "findings":
+            this.#add(message);
+            return;
+          case "refused":
+            reject(refused(message.message));
+            return;
+          case "too-large":
+            reject(refused(`${message.model}: ${message.message}; accepted: fewer updates, readers or retries`));
+            return;
+          case "done":
+            resolve(this.#found);
+            return;
+        }
+      });
+      worker.on("error", (error: unknown) => {
+        const text = error instanceof Error ? error.message : String(error);
+        reject(new StealclockError("part-died", `the explorer of ${name} died: ${text}`));
+      });
+      worker.on("exit", (code) => {
+        reject(refused(`ended the explorer's thread with code ${code}`));
+      });
+      options.signal?.addEventListener("abort", onAbort, { once: true });
+      const settle = (): void => {
+        clearInterval(watch);
+        options.signal?.removeEventListener("abort", onAbort);
+      };
+      worker.once("exit", settle);
+    });
+  }
+
+  #add({ model, findings, durationNs }: Extract<VerifyMessage, { kind: "findings" }>): void {
+    const { name } = this.#options.protocol;
+    const result: VerifyResult = {
+      protocol: name,
+      model,
+      holds: findings.holds,
+      executions: findings.executions,
+      outcomes: findings.outcomes,
+      durationNs,
+      counterexample: findings.counterexample,
+    };
+    this.#found.push(result);
+    this.#options.onResult?.(result);
+  }
+}
+
+/** Looks now and then whether the code is still in the call in which it was: a pulse that stays odd and does not beat. */
+function watchPulse(pulse: Int32Array, onHung: () => void): NodeJS.Timeout {
+  let last = 0;
+  let unchangedMs = 0;
+  return setInterval(() => {
+    const now = Atomics.load(pulse, 0);
+    unchangedMs = now === last && (now & 1) !== 0 ? unchangedMs + LOOK_MS : 0;
+    last = now;
+    if (unchangedMs >= HUNG_MS) onHung();
+  }, LOOK_MS);
+}
