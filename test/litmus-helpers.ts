@@ -18,7 +18,7 @@ export function litmusProgram(locations: number, threads: readonly LitmusThread[
     initial: new Array<number>(locations).fill(0),
     threads: threads.map((thread, index) => ({
       name: `T${index}`,
-      trie: new ThreadTrie(recorder, (words) => thread(words, atomics), MAX_LOADS),
+      trie: new ThreadTrie(recorder, "read()", (words) => thread(words, atomics), MAX_LOADS),
       storing: "anything",
       attempts: null,
     })),

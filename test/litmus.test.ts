@@ -233,10 +233,7 @@ const LITMUS: readonly Litmus[] = [
   },
   {
     name: "SB, plain stores with an atomic read-modify-write elsewhere in between",
-    threads: [
-      (w, a) => ((w[X] = 1), a.add(w, Z, 0), [w[Y]]),
-      (w, a) => ((w[Y] = 1), a.add(w, Z, 0), [w[X]]),
-    ],
+    threads: [(w, a) => ((w[X] = 1), a.add(w, Z, 0), [w[Y]]), (w, a) => ((w[Y] = 1), a.add(w, Z, 0), [w[X]])],
     outcome: "0,0",
     // The read-modify-writes of one word synchronise one way or the other; an exclusive loop's store half holds nothing
     // back by itself, but its load half does.
@@ -272,10 +269,16 @@ for (const { name, threads, outcome, allowed } of LITMUS) {
 
 test("each model allows what the stronger one does: sc, then tso, then arm, then es", () => {
   for (const { name, threads } of LITMUS) {
-    const [weakest, ...stronger] = (["es", "arm", "tso", "sc"] as const).map((model) => outcomesUnder(model, litmusProgram(3, threads)));
+    const [weakest, ...stronger] = (["es", "arm", "tso", "sc"] as const).map((model) =>
+      outcomesUnder(model, litmusProgram(3, threads)),
+    );
     let wider = weakest;
     for (const outcomes of stronger) {
-      assert.deepEqual(outcomes.filter((outcome) => !wider.includes(outcome)), [], name);
+      assert.deepEqual(
+        outcomes.filter((outcome) => !wider.includes(outcome)),
+        [],
+        name,
+      );
       wider = outcomes;
     }
   }

@@ -41,7 +41,7 @@ export interface ModelFindings {
 }
 
 /** Looks at more graphs than this in one program: it is too large. */
-const MAX_STEPS = 30_000_000;
+const MAX_STEPS = 20_000_000;
 
 /**
  * Explores a protocol under a memory model, in programs that grow up to the bounds, until one breaks it.
@@ -72,8 +72,7 @@ class ModelCheck {
       if (found !== null) return this.#findings(found);
     }
     const { updates, maxRetries } = this.#bounds;
-    const problem =
-      problemAtRest(this.#threads, updates, maxRetries) ?? problemWhenStopped(this.#threads, maxRetries);
+    const problem = problemAtRest(this.#threads, updates, maxRetries) ?? problemWhenStopped(this.#threads, maxRetries);
     if (problem === null) return this.#findings(null);
     return this.#findings({ problem, start: FRESH.text, updates, maxRetries, threads: [], rows: [] });
   }

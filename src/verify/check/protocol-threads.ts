@@ -34,18 +34,18 @@ export class ProtocolThreads {
     return kept(this.#writers, `${firstUpdate}+${updates}`, () => {
       const code = (words: Int32Array): void => {
         for (let update = firstUpdate; update < firstUpdate + updates; update++) {
-          named("write()", () => this.#protocol.write(words, payloadOf(update)));
+          this.#protocol.write(words, payloadOf(update));
         }
       };
-      return new ThreadTrie(this.#recorder, code, updates * MAX_LOADS_A_TRY);
+      return new ThreadTrie(this.#recorder, "write()", code, updates * MAX_LOADS_A_TRY);
     });
   }
 
   /** Reads once. Its results are of type ReadResult. */
   reader(maxRetries: number): ThreadTrie {
     return kept(this.#readers, maxRetries, () => {
-      const code = (words: Int32Array): ReadResult => named("read()", () => this.#read(words, maxRetries));
-      return new ThreadTrie(this.#recorder, code, (maxRetries + 1) * MAX_LOADS_A_TRY);
+      const code = (words: Int32Array): ReadResult => this.#read(words, maxRetries);
+      return new ThreadTrie(this.#recorder, "read()", code, (maxRetries + 1) * MAX_LOADS_A_TRY);
     });
   }
 
@@ -64,18 +64,6 @@ export class ProtocolThreads {
     }
     const version = this.#protocol.acceptedVersion?.() ?? null;
     return { retries, gaveUp: retries === -1, out: [...out], version };
-  }
-}
-
-/** Puts the function's name before what is said of it. */
-function named<T>(name: string, call: () => T): T {
-  try {
-    return call();
-  } catch (error) {
-    if (error instanceof ProtocolFault && !error.message.startsWith(name)) {
-      throw new ProtocolFault(`${name} ${error.message}`);
-    }
-    throw error;
   }
 }
 

@@ -31,9 +31,9 @@ export function timelineOf(graph: Graph): TimelineRow[] {
     const isRead = graph.isRead[event] !== 0;
     const isWrite = graph.isWrite[event] !== 0;
     const source = graph.readsFrom[event];
-    const above = order.slice(0, row).findLastIndex(
-      (other) => graph.isWrite[other] !== 0 && graph.location[other] === graph.location[event],
-    );
+    const above = order
+      .slice(0, row)
+      .findLastIndex((other) => graph.isWrite[other] !== 0 && graph.location[other] === graph.location[event]);
     return {
       thread: graph.thread[event],
       operation: isRead ? (isWrite ? "read-modify-write" : "load") : "store",
@@ -98,7 +98,9 @@ function linearize(graph: Graph, relation: Relation, shown: readonly boolean[]):
   let current = 0;
   for (;;) {
     const threads = graph.byThread.map((_, index) => (index + current) % graph.byThread.length);
-    const event = threads.map((thread) => nextOf(graph, thread, placed)).find((next) => next >= 0 && isReady(graph, relation, placed, next));
+    const event = threads
+      .map((thread) => nextOf(graph, thread, placed))
+      .find((next) => next >= 0 && isReady(graph, relation, placed, next));
     if (event === undefined) return order;
     placed[event] = true;
     order.push(event);

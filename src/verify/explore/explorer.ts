@@ -110,12 +110,14 @@ class Exploration {
    * that is there; the order in which loads are taken matters only for what they find, so all orders are tried.
    */
   #extend(threads: readonly number[]): void {
-    if (++this.#steps > this.#maxSteps) throw new TooLarge(`its executions have more than ${this.#maxSteps} beginnings`);
+    if (++this.#steps > this.#maxSteps)
+      throw new TooLarge(`its executions have more than ${this.#maxSteps} beginnings`);
     for (const thread of threads) {
       const { node } = this.#cursors[thread];
       if (node.kind === "store") return this.#store(threads, thread, node);
       if (node.kind === "end" && this.#hasFailedAttempt(thread, node.result)) return this.#tryAgain(threads, thread);
     }
+    if (this.#readAhead(threads)) return;
     if (threads.length > 1 && this.#isKnown("", () => true)) return;
     let atEnd = true;
     for (const thread of threads) {
@@ -125,6 +127,21 @@ class Exploration {
       this.#read(threads, thread, node);
     }
     if (atEnd) this.#end(threads);
+  }
+
+  /**
+   * Takes a plain load next, if a thread stands at one and may read what is stored later: then it can be taken at
+   * any time, and one time is enough. What it could read and is not known yet comes in a later round.
+   */
+  #readAhead(threads: readonly number[]): boolean {
+    if (!this.#model.readsLaterStores || threads.length === 1) return false;
+    for (const thread of threads) {
+      const { node } = this.#cursors[thread];
+      if (node.kind !== "read" || node.access.order === "atomic") continue;
+      this.#read(threads, thread, node);
+      return true;
+    }
+    return false;
   }
 
   #isKnown(prefix: string, isKept: (event: number) => boolean): boolean {
@@ -235,7 +252,8 @@ class Exploration {
       changeRetries: cursor.changeRetries + (wasOdd ? 0 : 1),
     };
     this.#cursors[thread] = next;
-    if (!this.#isKnown("again ", (event) => !isDropped(event))) this.#within(graph, isDropped, () => this.#extend(threads));
+    if (!this.#isKnown("again ", (event) => !isDropped(event)))
+      this.#within(graph, isDropped, () => this.#extend(threads));
     this.#cursors[thread] = cursor;
   }
 

@@ -7,7 +7,11 @@ import { keepPromise } from "./promises.js";
  *
  * @param admits told after each event that the new graph gained
  */
-export function withoutLoads(graph: Graph, isDropped: (event: number) => boolean, judgeOf: (graph: Graph) => () => boolean): Graph {
+export function withoutLoads(
+  graph: Graph,
+  isDropped: (event: number) => boolean,
+  judgeOf: (graph: Graph) => () => boolean,
+): Graph {
   const initial = graph.coherence.map((_, location) => graph.stored[location]);
   const copy = new Graph(initial, graph.byThread.length);
   copy.promises.push(...graph.promises.map((promise) => ({ ...promise, event: -1 })));

@@ -16,6 +16,16 @@ export interface Recording {
   readonly result: unknown;
 }
 
+/** What of a protocol is running, in the watcher's words. */
+export const CALLS = ["its import", "write()", "read()"] as const;
+export type CallName = (typeof CALLS)[number];
+
+/** Odd while code of the protocol runs, and another number each time. */
+export const PULSE_WORD = 0;
+/** Index in CALLS of what runs. */
+export const CALL_WORD = 1;
+export const PULSE_WORDS = 2;
+
 const NOT_MODELLED = ["wait", "waitAsync", "notify", "isLockFree", "pause"] as const;
 const MODELLED = ["load", "store", ...RMW_OPERATIONS];
 
@@ -35,8 +45,8 @@ export class Recorder {
   #loads = 0;
   #interrupted = false;
 
-  /** @param pulse its first word is odd while the code runs: whoever watches sees that it does not come back */
-  constructor(wordCount: number, pulse: Int32Array<ArrayBufferLike> = new Int32Array(1)) {
+  /** @param pulse PULSE_WORDS words, by which whoever watches sees a call that does not come back */
+  constructor(wordCount: number, pulse: Int32Array<ArrayBufferLike> = new Int32Array(PULSE_WORDS)) {
     this.#wordCount = wordCount;
     this.#pulse = pulse;
     this.words = this.#standIn();
@@ -44,15 +54,17 @@ export class Recorder {
   }
 
   /**
+   * @param name which of CALLS it is, for whoever watches
    * @param decided what its loads return, in the order in which they are made
    * @throws ProtocolFault when the code does what is not modelled, does not end, or throws
    */
-  run(code: (words: Int32Array) => unknown, decided: readonly number[]): Recording {
+  run(name: CallName, code: (words: Int32Array) => unknown, decided: readonly number[]): Recording {
     this.#accesses = [];
     this.#decided = decided;
     this.#loads = 0;
     this.#interrupted = false;
-    this.#pulse[0]++;
+    this.#pulse[CALL_WORD] = CALLS.indexOf(name);
+    this.#pulse[PULSE_WORD]++;
     try {
       const result = code(this.words);
       if (this.#interrupted) throw new ProtocolFault("catches exceptions that are not its own");
@@ -62,7 +74,7 @@ export class Recorder {
       if (error instanceof ProtocolFault) throw error;
       throw new ProtocolFault(`threw ${textOf(error)}`);
     } finally {
-      this.#pulse[0]++;
+      this.#pulse[PULSE_WORD]++;
     }
   }
 

@@ -1,6 +1,7 @@
+import { isDeepStrictEqual } from "node:util";
 import { type Access, type ReadAccess, sameAccess } from "./access.js";
 import { ProtocolFault } from "./protocol-fault.js";
-import type { Recorder, Recording } from "./recorder.js";
+import type { CallName, Recorder, Recording } from "./recorder.js";
 
 /** Where a thread stands: about to make an access, or at its end. */
 export type TrieNode = LoadNode | StoreNode | EndNode;
@@ -18,7 +19,7 @@ interface StoreNode {
   readonly kind: "store";
   readonly id: number;
   readonly access: Extract<Access, { kind: "store" }>;
-  next: TrieNode;
+  readonly next: TrieNode;
 }
 
 interface EndNode {
@@ -34,21 +35,23 @@ interface EndNode {
  */
 export class ThreadTrie {
   readonly #recorder: Recorder;
+  readonly #name: CallName;
   readonly #code: (words: Int32Array) => unknown;
   readonly #maxLoads: number;
   #nodes = 0;
   #root: TrieNode | null = null;
 
   /** @param maxLoads more loads than the code may make before it ends */
-  constructor(recorder: Recorder, code: (words: Int32Array) => unknown, maxLoads: number) {
+  constructor(recorder: Recorder, name: CallName, code: (words: Int32Array) => unknown, maxLoads: number) {
     this.#recorder = recorder;
+    this.#name = name;
     this.#code = code;
     this.#maxLoads = maxLoads;
   }
 
   /** @throws ProtocolFault, as all that runs the code */
   get root(): TrieNode {
-    this.#root ??= this.#grow([], 0);
+    this.#root ??= this.#nodesOf(this.#record([]), [], 0);
     return this.#root;
   }
 
@@ -58,67 +61,66 @@ export class ThreadTrie {
     if (known !== undefined) return known;
     const loaded = [...node.loaded, value];
     if (loaded.length > this.#maxLoads) {
-      throw new ProtocolFault(`made more than ${this.#maxLoads} loads in one call: does it keep to maxRetries?`);
+      throw this.#fault(`made more than ${this.#maxLoads} loads in one call: does it keep to maxRetries?`);
     }
-    const grown = this.#grow(loaded, this.#pathLength(loaded.slice(0, -1)) + 1);
+    const recording = this.#record(loaded);
+    const grown = this.#nodesOf(recording, loaded, this.#pathLength(recording, node.loaded));
     node.children.set(value, grown);
     return grown;
   }
 
-  /** Runs the code and makes nodes of what it did from access `from` on. */
-  #grow(loaded: readonly number[], from: number): TrieNode {
-    const recording = this.#recorder.run(this.#code, loaded);
-    if (from > 0) this.#expectSamePath(recording, loaded, from);
-    return this.#nodesOf(recording, loaded, from);
+  #fault(message: string): ProtocolFault {
+    return new ProtocolFault(`${this.#name} ${message}`);
   }
 
+  #strayed(): ProtocolFault {
+    return this.#fault("keeps state between calls, or draws lots: the same loads led it elsewhere");
+  }
+
+  /** Runs the code, twice: what it does may depend on nothing but its loads. */
+  #record(loaded: readonly number[]): Recording {
+    const [first, second] = [this.#runOnce(loaded), this.#runOnce(loaded)];
+    const same =
+      first.accesses.length === second.accesses.length &&
+      first.accesses.every((access, index) => sameAccess(access, second.accesses[index])) &&
+      isDeepStrictEqual(first.result, second.result);
+    if (!same) throw this.#strayed();
+    return first;
+  }
+
+  #runOnce(loaded: readonly number[]): Recording {
+    try {
+      return this.#recorder.run(this.#name, this.#code, loaded);
+    } catch (error) {
+      throw error instanceof ProtocolFault ? this.#fault(error.message) : error;
+    }
+  }
+
+  /** Nodes of what the code did from access `from` on. */
   #nodesOf(recording: Recording, loaded: readonly number[], from: number): TrieNode {
     const access = recording.accesses[from];
     const id = this.#nodes++;
     if (access === undefined) {
-      if (!recording.ended) throw new ProtocolFault("keeps state between calls: the same loads led it elsewhere");
+      if (!recording.ended) throw this.#strayed();
       return { kind: "end", id, result: recording.result };
     }
     if (access.kind === "store") {
       return { kind: "store", id, access, next: this.#nodesOf(recording, loaded, from + 1) };
     }
-    if (from !== recording.accesses.length - 1 || recording.ended) {
-      throw new ProtocolFault("keeps state between calls: the same loads led it elsewhere");
-    }
+    if (from !== recording.accesses.length - 1 || recording.ended) throw this.#strayed();
     return { kind: "read", id, access, loaded, children: new Map() };
   }
 
-  /** How many accesses the known path makes before the load at which it stands. */
-  #pathLength(loaded: readonly number[]): number {
-    return this.#walk(loaded, () => {});
-  }
-
-  #expectSamePath(recording: Recording, loaded: readonly number[], from: number): void {
-    const path: Access[] = [];
-    this.#walk(loaded.slice(0, -1), (access) => path.push(access));
-    const same = path.length === from && path.every((access, index) => {
-      const now = recording.accesses[index];
-      return now !== undefined && sameAccess(access, now);
-    });
-    if (!same) throw new ProtocolFault("keeps state between calls: the same loads led it elsewhere");
-  }
-
-  /** Walks the known path of these loads to the load that follows. @returns accesses on it, without that load's */
-  #walk(loaded: readonly number[], visit: (access: Access) => void): number {
+  /** How many accesses the known path of these loads makes, the load at its end with them; the recording has to follow it. */
+  #pathLength({ accesses }: Recording, loaded: readonly number[]): number {
     let node: TrieNode | undefined = this.root;
-    let count = 0;
     let taken = 0;
-    while (node !== undefined && node.kind !== "end") {
-      visit(node.access);
-      if (node.kind === "store") {
-        count++;
-        node = node.next;
-      } else {
-        if (taken === loaded.length) return count;
-        count++;
-        node = node.children.get(loaded[taken++]);
-      }
+    for (let length = 0; node !== undefined && node.kind !== "end"; length++) {
+      const access = accesses[length];
+      if (access === undefined || !sameAccess(node.access, access)) break;
+      if (node.kind === "read" && taken === loaded.length) return length + 1;
+      node = node.kind === "store" ? node.next : node.children.get(loaded[taken++]);
     }
-    throw new ProtocolFault("keeps state between calls: the same loads led it elsewhere");
+    throw this.#strayed();
   }
 }

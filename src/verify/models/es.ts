@@ -100,7 +100,8 @@ class EsJudge implements Judge {
       for (let at = 1; at < stores.length; at++) order.add(stores[at], stores[at - 1]);
     }
     for (let event = graph.locations; event < graph.count; event++) {
-      if (graph.isRead[event] !== 0 && graph.isAtomic[event] !== 0 && !graph.isPending(event)) this.#addFromReads(event);
+      if (graph.isRead[event] !== 0 && graph.isAtomic[event] !== 0 && !graph.isPending(event))
+        this.#addFromReads(event);
     }
     return order.isAcyclic(graph.count);
   }

@@ -6,7 +6,7 @@ export interface VerifyWorkerData {
   readonly file: string;
   readonly models: readonly ModelName[];
   readonly bounds: Bounds;
-  /** One word: odd while code of the protocol runs, and another number each time. */
+  /** PULSE_WORDS words. */
   readonly pulse: SharedArrayBuffer;
 }
 

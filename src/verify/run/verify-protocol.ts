@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { StealclockError } from "../../shared/errors.js";
 import type { Bounds, Counterexample } from "../check/check-under-model.js";
+import { CALL_WORD, CALLS, type CallName, PULSE_WORD, PULSE_WORDS } from "../explore/recorder.js";
 import type { ModelName } from "../models/model.js";
 import type { KnownProtocol } from "../protocols.js";
 import type { VerifyMessage, VerifyWorkerData } from "./messages.js";
@@ -22,13 +23,15 @@ export interface VerifyOptions {
   readonly models: readonly ModelName[];
   readonly bounds: Bounds;
   readonly signal?: AbortSignal;
+  /** How long a call of the protocol's code may take, in ms (10 000). It takes microseconds. */
+  readonly hungMs?: number;
   /** Told of each model's result as soon as it is there. */
   readonly onResult?: (result: VerifyResult) => void;
 }
 
-/** A call of the protocol's code takes microseconds. One that is not back after this never will be. */
+/** A call that is not back after this never will be. */
 const HUNG_MS = 10_000;
-const LOOK_MS = 500;
+const LOOK_MS = 200;
 /** Enough for every bound that is accepted, but for readers that store. */
 const HEAP_MB = 4_096;
 
@@ -40,7 +43,7 @@ const HEAP_MB = 4_096;
  */
 export async function verifyProtocol(options: VerifyOptions): Promise<VerifyResult[]> {
   const { protocol, models, bounds, signal } = options;
-  const pulse = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+  const pulse = new SharedArrayBuffer(PULSE_WORDS * Int32Array.BYTES_PER_ELEMENT);
   const workerData: VerifyWorkerData = { file: protocol.file, models, bounds, pulse };
   if (signal?.aborted) throw stopped();
   const worker = new Worker(join(__dirname, "verify-worker.js"), {
@@ -65,11 +68,14 @@ class Listener {
 
   constructor(worker: Worker, pulse: Int32Array, options: VerifyOptions) {
     this.#options = options;
-    const { name } = options.protocol;
+    const { protocol, hungMs = HUNG_MS } = options;
+    const { name } = protocol;
     const refused = (message: string) => new StealclockError("bad-input", `${name}: ${message}`);
     this.results = new Promise((resolve, reject) => {
       const onAbort = (): void => reject(stopped());
-      const watch = watchPulse(pulse, () => reject(refused(`a call did not come back within ${HUNG_MS / 1000} s`)));
+      const watch = watchPulse(pulse, (call) =>
+        reject(refused(`${call} did not come back within ${HUNG_MS / 1000} s`)),
+      );
       worker.on("message", (message: VerifyMessage) => {
         switch (message.kind) {
           case "findings":
@@ -119,13 +125,13 @@ class Listener {
 }
 
 /** Looks now and then whether the code is still in the call in which it was: a pulse that stays odd and does not beat. */
-function watchPulse(pulse: Int32Array, onHung: () => void): NodeJS.Timeout {
+function watchPulse(pulse: Int32Array, hungMs: number, onHung: (call: CallName) => void): NodeJS.Timeout {
   let last = 0;
   let unchangedMs = 0;
   return setInterval(() => {
-    const now = Atomics.load(pulse, 0);
+    const now = Atomics.load(pulse, PULSE_WORD);
     unchangedMs = now === last && (now & 1) !== 0 ? unchangedMs + LOOK_MS : 0;
     last = now;
-    if (unchangedMs >= HUNG_MS) onHung();
+    if (unchangedMs >= hungMs) onHung(CALLS[Atomics.load(pulse, CALL_WORD)] ?? CALLS[0]);
   }, LOOK_MS);
 }

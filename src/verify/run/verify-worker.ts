@@ -3,7 +3,7 @@ import { checkUnderModel } from "../check/check-under-model.js";
 import { ProtocolThreads } from "../check/protocol-threads.js";
 import { TooLarge } from "../explore/explorer.js";
 import { ProtocolFault } from "../explore/protocol-fault.js";
-import { Recorder } from "../explore/recorder.js";
+import { PULSE_WORD, Recorder } from "../explore/recorder.js";
 import { loadProtocol, ProtocolFailed } from "../load-protocol.js";
 import type { ModelName } from "../models/model.js";
 import { MODELS } from "../models/models.js";
@@ -16,8 +16,8 @@ import type { VerifyMessage, VerifyWorkerData } from "./messages.js";
  */
 
 const { file, models, bounds, pulse } = workerData as VerifyWorkerData;
-const pulseWord = new Int32Array(pulse);
-const recorder = new Recorder(PROTOCOL_WORDS, pulseWord);
+const pulseWords = new Int32Array(pulse);
+const recorder = new Recorder(PROTOCOL_WORDS, pulseWords);
 Reflect.set(globalThis, "Atomics", recorder.atomics);
 
 function say(message: VerifyMessage): void {
@@ -37,9 +37,9 @@ function check(threads: ProtocolThreads, model: ModelName): void {
 
 async function run(): Promise<void> {
   try {
-    pulseWord[0]++;
+    pulseWords[PULSE_WORD]++;
     const protocol = await loadProtocol(file);
-    pulseWord[0]++;
+    pulseWords[PULSE_WORD]++;
     const threads = new ProtocolThreads(recorder, protocol);
     for (const model of models) check(threads, model);
     say({ kind: "done" });
