@@ -5,8 +5,35 @@ import { ThreadTrie } from "../src/verify/explore/thread-trie.js";
 import type { ModelName } from "../src/verify/models/model.js";
 import { MODELS } from "../src/verify/models/models.js";
 
-/** A thread of a litmus test: what it does to the words, and what it returns is what it saw. */
-export type LitmusThread = (words: Int32Array, atomics: typeof Atomics) => readonly number[];
+type ThreadCode = (words: Int32Array, atomics: typeof Atomics) => readonly number[];
+
+/**
+ * A thread of a litmus test, as its accesses in order: "x=1" is a store and "x?" a load, which is seen; "x<1" an exchange,
+ * "x+1" an addition, of which what was loaded is seen. Small letters are plain accesses, large ones atomic. Or code,
+ * which returns what it saw.
+ */
+export type LitmusThread = string | ThreadCode;
+
+const LOCATIONS = "xyz";
+
+function codeOf(thread: LitmusThread): ThreadCode {
+  if (typeof thread !== "string") return thread;
+  const accesses = thread.split(" ").map((text) => {
+    const location = LOCATIONS.indexOf(text[0].toLowerCase());
+    return { location, isAtomic: text[0] !== text[0].toLowerCase(), operator: text[1], value: Number(text.slice(2)) };
+  });
+  return (words, atomics) => {
+    const seen: number[] = [];
+    for (const { location, isAtomic, operator, value } of accesses) {
+      if (operator === "?") seen.push(isAtomic ? atomics.load(words, location) : words[location]);
+      else if (operator === "<") seen.push(atomics.exchange(words, location, value));
+      else if (operator === "+") seen.push(atomics.add(words, location, value));
+      else if (isAtomic) atomics.store(words, location, value);
+      else words[location] = value;
+    }
+    return seen;
+  };
+}
 
 const MAX_LOADS = 16;
 const MAX_STEPS = 1_000_000;
@@ -16,9 +43,9 @@ export function litmusProgram(locations: number, threads: readonly LitmusThread[
   const atomics = recorder.atomics as unknown as typeof Atomics;
   return {
     initial: new Array<number>(locations).fill(0),
-    threads: threads.map((thread, index) => ({
+    threads: threads.map(codeOf).map((code, index) => ({
       name: `T${index}`,
-      trie: new ThreadTrie(recorder, "read()", (words) => thread(words, atomics), MAX_LOADS),
+      trie: new ThreadTrie(recorder, "read()", (words) => code(words, atomics), MAX_LOADS),
       storing: "anything",
       attempts: null,
     })),

@@ -6,7 +6,6 @@ import { type LitmusThread, litmusProgram, outcomesUnder } from "./litmus-helper
 
 const X = 0;
 const Y = 1;
-const Z = 2;
 
 interface Litmus {
   readonly name: string;
@@ -19,94 +18,91 @@ interface Litmus {
 const NEVER = { sc: false, tso: false, es: false, arm: false };
 const WEAK_ONLY = { sc: false, tso: false, es: true, arm: true };
 
-/** The names are those of the litmus tests; "plain", "atomic" and mixtures say how each access is made. */
+/** The names are those of the litmus tests. */
 const LITMUS: readonly Litmus[] = [
   {
     name: "SB (store buffering), plain",
-    threads: [(w) => ((w[X] = 1), [w[Y]]), (w) => ((w[Y] = 1), [w[X]])],
+    threads: ["x=1 y?", "y=1 x?"],
     outcome: "0,0",
     allowed: { sc: false, tso: true, es: true, arm: true },
   },
   {
     name: "SB, atomic",
-    threads: [(w, a) => (a.store(w, X, 1), [a.load(w, Y)]), (w, a) => (a.store(w, Y, 1), [a.load(w, X)])],
+    threads: ["X=1 Y?", "Y=1 X?"],
     outcome: "0,0",
     allowed: NEVER,
   },
   {
     name: "SB, atomic stores and plain loads",
-    threads: [(w, a) => (a.store(w, X, 1), [w[Y]]), (w, a) => (a.store(w, Y, 1), [w[X]])],
+    threads: ["X=1 y?", "Y=1 x?"],
     outcome: "0,0",
     allowed: WEAK_ONLY,
   },
   {
     name: "MP (message passing), plain",
-    threads: [(w) => ((w[X] = 1), (w[Y] = 1), []), (w) => [w[Y], w[X]]],
+    threads: ["x=1 y=1", "y? x?"],
     outcome: "1,0",
     allowed: WEAK_ONLY,
   },
   {
     name: "MP, atomic",
-    threads: [(w, a) => (a.store(w, X, 1), a.store(w, Y, 1), []), (w, a) => [a.load(w, Y), a.load(w, X)]],
+    threads: ["X=1 Y=1", "Y? X?"],
     outcome: "1,0",
     allowed: NEVER,
   },
   {
     name: "MP, plain data and atomic flag",
-    threads: [(w, a) => ((w[X] = 1), a.store(w, Y, 1), []), (w, a) => [a.load(w, Y), w[X]]],
+    threads: ["x=1 Y=1", "Y? x?"],
     outcome: "1,0",
     allowed: NEVER,
   },
   {
     name: "MP, atomic flag stored, plain flag loaded",
-    threads: [(w, a) => ((w[X] = 1), a.store(w, Y, 1), []), (w) => [w[Y], w[X]]],
+    threads: ["x=1 Y=1", "y? x?"],
     outcome: "1,0",
     allowed: WEAK_ONLY,
   },
   {
     name: "MP, plain flag stored, atomic flag loaded",
-    threads: [(w) => ((w[X] = 1), (w[Y] = 1), []), (w, a) => [a.load(w, Y), w[X]]],
+    threads: ["x=1 y=1", "Y? x?"],
     outcome: "1,0",
     allowed: WEAK_ONLY,
   },
   {
     // A lone store-release does not hold back what comes later: the writer's half of a broken seqlock.
     name: "MP, atomic store before plain store",
-    threads: [(w, a) => (a.store(w, X, 1), (w[Y] = 1), []), (w, a) => [a.load(w, Y), a.load(w, X)]],
+    threads: ["X=1 y=1", "Y? X?"],
     outcome: "1,0",
     allowed: WEAK_ONLY,
   },
   {
     // A lone load-acquire does not hold back what comes earlier: the reader's half.
     name: "MP, plain load before atomic load",
-    threads: [(w, a) => (a.store(w, X, 1), a.store(w, Y, 1), []), (w, a) => [w[Y], a.load(w, X)]],
+    threads: ["X=1 Y=1", "y? X?"],
     outcome: "1,0",
     allowed: WEAK_ONLY,
   },
   {
     name: "MP, exchange before plain store",
-    threads: [(w, a) => (a.exchange(w, X, 1), (w[Y] = 1), []), (w, a) => [a.load(w, Y), a.load(w, X)]],
-    outcome: "1,0",
+    threads: ["X<1 y=1", "Y? X?"],
+    outcome: "0,1,0",
     allowed: WEAK_ONLY,
   },
   {
     name: "LB (load buffering), plain",
-    threads: [(w) => store(w, Y, 1, w[X]), (w) => store(w, X, 1, w[Y])],
+    threads: ["x? y=1", "y? x=1"],
     outcome: "1,1",
     allowed: WEAK_ONLY,
   },
   {
     name: "LB, atomic",
-    threads: [
-      (w, a) => [a.load(w, X), a.store(w, Y, 1)].slice(0, 1),
-      (w, a) => [a.load(w, Y), a.store(w, X, 1)].slice(0, 1),
-    ],
+    threads: ["X? Y=1", "Y? X=1"],
     outcome: "1,1",
     allowed: NEVER,
   },
   {
     name: "LB, one thread atomic and one plain",
-    threads: [(w, a) => [a.load(w, X), a.store(w, Y, 1)].slice(0, 1), (w) => store(w, X, 1, w[Y])],
+    threads: ["X? Y=1", "y? x=1"],
     outcome: "1,1",
     allowed: WEAK_ONLY,
   },
@@ -124,104 +120,86 @@ const LITMUS: readonly Litmus[] = [
   },
   {
     name: "LB, one stores always, one what it loaded",
-    threads: [(w) => store(w, Y, 1, w[X]), (w) => copy(w, Y, X)],
+    threads: ["x? y=1", (w) => copy(w, Y, X)],
     outcome: "1,1",
     allowed: WEAK_ONLY,
   },
   {
     name: "CoRR (coherence of two loads), plain",
-    threads: [(w) => ((w[X] = 1), []), (w) => [w[X], w[X]]],
+    threads: ["x=1", "x? x?"],
     outcome: "1,0",
     allowed: { sc: false, tso: false, es: true, arm: false },
   },
   {
     name: "CoRR, atomic",
-    threads: [(w, a) => (a.store(w, X, 1), []), (w, a) => [a.load(w, X), a.load(w, X)]],
+    threads: ["X=1", "X? X?"],
     outcome: "1,0",
     allowed: NEVER,
   },
   {
     name: "CoRR, atomic loads of a plain store",
-    threads: [(w) => ((w[X] = 1), []), (w, a) => [a.load(w, X), a.load(w, X)]],
+    threads: ["x=1", "X? X?"],
     outcome: "1,0",
     allowed: { sc: false, tso: false, es: true, arm: false },
   },
   {
     name: "CoRW (a load does not return its own thread's later store)",
-    threads: [(w) => store(w, X, 1, w[X])],
+    threads: ["x? x=1"],
     outcome: "1",
     allowed: NEVER,
   },
   {
     name: "CoWR (a load after a store does not return what was before it)",
-    threads: [(w) => ((w[X] = 1), [w[X]]), (w) => [w[X]]],
+    threads: ["x=1 x?", "x?"],
     outcome: "0,0",
     allowed: NEVER,
   },
   {
     name: "CoWW (two stores of one thread stay in order), as two later loads see them",
-    threads: [(w, a) => ((w[X] = 1), (w[X] = 2), a.store(w, Y, 1), []), (w, a) => [a.load(w, Y), w[X]]],
+    threads: ["x=1 x=2 Y=1", "Y? x?"],
     outcome: "1,1",
     allowed: NEVER,
   },
   {
     name: "IRIW (independent reads of independent writes), plain",
-    threads: [(w) => ((w[X] = 1), []), (w) => ((w[Y] = 1), []), (w) => [w[X], w[Y]], (w) => [w[Y], w[X]]],
+    threads: ["x=1", "y=1", "x? y?", "y? x?"],
     outcome: "1,0,1,0",
     allowed: WEAK_ONLY,
   },
   {
     name: "IRIW, atomic",
-    threads: [
-      (w, a) => (a.store(w, X, 1), []),
-      (w, a) => (a.store(w, Y, 1), []),
-      (w, a) => [a.load(w, X), a.load(w, Y)],
-      (w, a) => [a.load(w, Y), a.load(w, X)],
-    ],
+    threads: ["X=1", "Y=1", "X? Y?", "Y? X?"],
     outcome: "1,0,1,0",
     allowed: NEVER,
   },
   {
     // ARMv8 is multi-copy atomic: a store is seen by all others at once.
     name: "IRIW, plain stores and atomic loads",
-    threads: [
-      (w) => ((w[X] = 1), []),
-      (w) => ((w[Y] = 1), []),
-      (w, a) => [a.load(w, X), a.load(w, Y)],
-      (w, a) => [a.load(w, Y), a.load(w, X)],
-    ],
+    threads: ["x=1", "y=1", "X? Y?", "Y? X?"],
     outcome: "1,0,1,0",
     allowed: { sc: false, tso: false, es: true, arm: false },
   },
   {
     name: "WRC (write to read causality), plain",
-    threads: [(w) => ((w[X] = 1), []), (w) => store(w, Y, 1, w[X]), (w) => [w[Y], w[X]]],
+    threads: ["x=1", "x? y=1", "y? x?"],
     outcome: "1,1,0",
     allowed: WEAK_ONLY,
   },
   {
     name: "WRC, atomic",
-    threads: [
-      (w, a) => (a.store(w, X, 1), []),
-      (w, a) => [a.load(w, X), a.store(w, Y, 1)].slice(0, 1),
-      (w, a) => [a.load(w, Y), a.load(w, X)],
-    ],
+    threads: ["X=1", "X? Y=1", "Y? X?"],
     outcome: "1,1,0",
     allowed: NEVER,
   },
   {
     name: "ISA2 (synchronisation over two flags), plain data and atomic flags",
-    threads: [
-      (w, a) => ((w[X] = 1), a.store(w, Y, 1), []),
-      (w, a) => [a.load(w, Y), a.store(w, Z, 1)].slice(0, 1),
-      (w, a) => [a.load(w, Z), w[X]],
-    ],
+    threads: ["x=1 Y=1", "Y? Z=1", "Z? x?"],
     outcome: "1,1,0",
     allowed: NEVER,
   },
   {
     name: "two atomic increments, both from 0",
-    threads: [(w, a) => [a.add(w, X, 1)], (w, a) => [a.add(w, X, 1)]],
+    threads: ["X+1", "X+1"],
     outcome: "0,0",
     allowed: NEVER,
   },
@@ -233,18 +211,13 @@ const LITMUS: readonly Litmus[] = [
   },
   {
     name: "SB, plain stores with an atomic read-modify-write elsewhere in between",
-    threads: [(w, a) => ((w[X] = 1), a.add(w, Z, 0), [w[Y]]), (w, a) => ((w[Y] = 1), a.add(w, Z, 0), [w[X]])],
-    outcome: "0,0",
+    threads: ["x=1 Z+0 y?", "y=1 Z+0 x?"],
+    outcome: "0,0,0,0",
     // The read-modify-writes of one word synchronise one way or the other; an exclusive loop's store half holds nothing
     // back by itself, but its load half does.
     allowed: NEVER,
   },
 ];
-
-function store(words: Int32Array, location: number, value: number, seen: number): number[] {
-  words[location] = value;
-  return [seen];
-}
 
 function copy(words: Int32Array, from: number, to: number): number[] {
   const seen = words[from];
@@ -290,11 +263,8 @@ function finalValues({ graph }: Execution): string {
 }
 
 test("litmus 2+2W: both words may end with the first of each thread's stores on ARM alone", () => {
-  const plain: LitmusThread[] = [(w) => ((w[X] = 1), (w[Y] = 2), []), (w) => ((w[Y] = 1), (w[X] = 2), [])];
-  const atomic: LitmusThread[] = [
-    (w, a) => (a.store(w, X, 1), a.store(w, Y, 2), []),
-    (w, a) => (a.store(w, Y, 1), a.store(w, X, 2), []),
-  ];
+  const plain = ["x=1 y=2", "y=1 x=2"];
+  const atomic = ["X=1 Y=2", "Y=1 X=2"];
   for (const model of ["sc", "tso", "arm"] as const) {
     assert.equal(outcomesUnder(model, litmusProgram(2, plain), finalValues).includes("1,1"), model === "arm", model);
     assert.equal(outcomesUnder(model, litmusProgram(2, atomic), finalValues).includes("1,1"), false, model);
@@ -304,7 +274,7 @@ test("litmus 2+2W: both words may end with the first of each thread's stores on 
 test("litmus R: a load may overtake a store to another word where stores are buffered", () => {
   const seen = (execution: Execution): string =>
     `${finalValues(execution)} ${execution.outcomes.flatMap((outcome) => outcome?.result).join()}`;
-  const plain: LitmusThread[] = [(w) => ((w[X] = 1), (w[Y] = 1), []), (w) => ((w[Y] = 2), [w[X]])];
+  const plain = ["x=1 y=1", "y=2 x?"];
   for (const model of ["sc", "tso", "arm"] as const) {
     const outcomes = outcomesUnder(model, litmusProgram(2, plain), seen);
     assert.equal(outcomes.includes("1,2 0"), model !== "sc", model);

@@ -73,9 +73,9 @@ class Listener {
     const refused = (message: string) => new StealclockError("bad-input", `${name}: ${message}`);
     this.results = new Promise((resolve, reject) => {
       const onAbort = (): void => reject(stopped());
-      const watch = watchPulse(pulse, (call) =>
-        reject(refused(`${call} did not come back within ${HUNG_MS / 1000} s`)),
-      );
+      const watch = watchPulse(pulse, hungMs, (call) => {
+        reject(refused(`${call} did not come back within ${hungMs / 1000} s`));
+      });
       worker.on("message", (message: VerifyMessage) => {
         switch (message.kind) {
           case "findings":
