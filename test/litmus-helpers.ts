@@ -16,23 +16,33 @@ export type LitmusThread = string | ThreadCode;
 
 const LOCATIONS = "xyz";
 
+/** One access of a thread. @returns what it loaded; null for a store */
+type Step = (words: Int32Array, atomics: typeof Atomics) => number | null;
+
 function codeOf(thread: LitmusThread): ThreadCode {
   if (typeof thread !== "string") return thread;
-  const accesses = thread.split(" ").map((text) => {
-    const location = LOCATIONS.indexOf(text[0].toLowerCase());
-    return { location, isAtomic: text[0] !== text[0].toLowerCase(), operator: text[1], value: Number(text.slice(2)) };
-  });
-  return (words, atomics) => {
-    const seen: number[] = [];
-    for (const { location, isAtomic, operator, value } of accesses) {
-      if (operator === "?") seen.push(isAtomic ? atomics.load(words, location) : words[location]);
-      else if (operator === "<") seen.push(atomics.exchange(words, location, value));
-      else if (operator === "+") seen.push(atomics.add(words, location, value));
-      else if (isAtomic) atomics.store(words, location, value);
-      else words[location] = value;
-    }
-    return seen;
-  };
+  const steps = thread.split(" ").map(stepOf);
+  return (words, atomics) => steps.map((step) => step(words, atomics)).filter((loaded) => loaded !== null);
+}
+
+function stepOf(text: string): Step {
+  const location = LOCATIONS.indexOf(text[0].toLowerCase());
+  const isAtomic = text[0] !== text[0].toLowerCase();
+  const value = Number(text.slice(2));
+  switch (text[1]) {
+    case "?":
+      return (words, atomics) => (isAtomic ? atomics.load(words, location) : words[location]);
+    case "<":
+      return (words, atomics) => atomics.exchange(words, location, value);
+    case "+":
+      return (words, atomics) => atomics.add(words, location, value);
+    default:
+      return (words, atomics) => {
+        if (isAtomic) atomics.store(words, location, value);
+        else words[location] = value;
+        return null;
+      };
+  }
 }
 
 const MAX_LOADS = 16;

@@ -1,3 +1,4 @@
+import { sameAccess } from "../explore/access.js";
 import type { ThreadTrie, TrieNode } from "../explore/thread-trie.js";
 import { PROTOCOL_WORDS } from "../protocol.js";
 import { payloadOf } from "./payload.js";
@@ -55,25 +56,20 @@ function isSameWalk(
     if (right.kind === "end" && (right.result as ReadResult).gaveUp && retries < maxRetries) {
       retries++;
       right = attempt.root;
-      continue;
     }
     if (left.kind === "end" && right.kind === "end") {
       return isSameResult(left.result as ReadResult, right.result as ReadResult, retries);
     }
-    if (left.kind === "end" || right.kind === "end") return false;
-    if (left.kind !== right.kind || left.access.location !== right.access.location) return false;
-    if (left.access.kind !== right.access.kind || left.access.order !== right.access.order) return false;
-    if (left.kind === "store" && right.kind === "store") {
-      if (left.access.value !== right.access.value) return false;
-      left = left.next;
-      right = right.next;
-    } else if (left.kind === "read" && right.kind === "read") {
-      const value = load(left.access.location);
-      left = whole.after(left, value);
-      right = attempt.after(right, value);
-    }
+    if (left.kind === "end" || right.kind === "end" || !sameAccess(left.access, right.access)) return false;
+    const value = load(left.access.location);
+    left = nextOf(whole, left, value);
+    right = nextOf(attempt, right, value);
   }
   return false;
+}
+
+function nextOf(trie: ThreadTrie, node: Exclude<TrieNode, { kind: "end" }>, value: number): TrieNode {
+  return node.kind === "store" ? node.next : trie.after(node, value);
 }
 
 function isSameResult(whole: ReadResult, attempt: ReadResult, retries: number): boolean {

@@ -26,25 +26,27 @@ export interface TimelineRow {
 export function timelineOf(graph: Graph): TimelineRow[] {
   const shown = eventsShown(graph);
   const order = inOrder(graph, shown);
-  const rowOf = new Map(order.map((event, row) => [event, row]));
-  return order.map((event, row) => {
-    const isRead = graph.isRead[event] !== 0;
-    const isWrite = graph.isWrite[event] !== 0;
-    const source = graph.readsFrom[event];
-    const above = order
-      .slice(0, row)
-      .findLastIndex((other) => graph.isWrite[other] !== 0 && graph.location[other] === graph.location[event]);
-    return {
-      thread: graph.thread[event],
-      operation: isRead ? (isWrite ? "read-modify-write" : "load") : "store",
-      order: graph.isAtomic[event] !== 0 ? "atomic" : "plain",
-      word: graph.location[event],
-      loaded: isRead ? graph.loaded[event] : null,
-      stored: isWrite ? graph.stored[event] : null,
-      from: isRead ? (rowOf.get(source) ?? null) : null,
-      overtaken: isRead && above >= 0 && order[above] !== source ? above : null,
-    };
-  });
+  return order.map((event, row) => rowOf(graph, event, order, row));
+}
+
+function rowOf(graph: Graph, event: number, order: readonly number[], row: number): TimelineRow {
+  const isRead = graph.isRead[event] !== 0;
+  const isWrite = graph.isWrite[event] !== 0;
+  const source = order.indexOf(graph.readsFrom[event]);
+  const above = order
+    .slice(0, row)
+    .findLastIndex((other) => graph.isWrite[other] !== 0 && graph.location[other] === graph.location[event]);
+  const both = isRead && isWrite;
+  return {
+    thread: graph.thread[event],
+    operation: both ? "read-modify-write" : isRead ? "load" : "store",
+    order: graph.isAtomic[event] !== 0 ? "atomic" : "plain",
+    word: graph.location[event],
+    loaded: isRead ? graph.loaded[event] : null,
+    stored: isWrite ? graph.stored[event] : null,
+    from: isRead && source >= 0 ? source : null,
+    overtaken: isRead && above >= 0 && above !== source ? above : null,
+  };
 }
 
 /** Its own loads are of no interest, but for what they lead to. */

@@ -112,12 +112,7 @@ class Exploration {
   #extend(threads: readonly number[]): void {
     if (++this.#steps > this.#maxSteps)
       throw new TooLarge(`its executions have more than ${this.#maxSteps} beginnings`);
-    for (const thread of threads) {
-      const { node } = this.#cursors[thread];
-      if (node.kind === "store") return this.#store(threads, thread, node);
-      if (node.kind === "end" && this.#hasFailedAttempt(thread, node.result)) return this.#tryAgain(threads, thread);
-    }
-    if (this.#readAhead(threads)) return;
+    if (this.#storeNext(threads) || this.#readAhead(threads)) return;
     if (threads.length > 1 && this.#isKnown("", () => true)) return;
     let atEnd = true;
     for (const thread of threads) {
@@ -127,6 +122,22 @@ class Exploration {
       this.#read(threads, thread, node);
     }
     if (atEnd) this.#end(threads);
+  }
+
+  /** Makes the store at which a thread stands, or begins its next attempt, if there is one of either. */
+  #storeNext(threads: readonly number[]): boolean {
+    for (const thread of threads) {
+      const { node } = this.#cursors[thread];
+      if (node.kind === "store") {
+        this.#store(threads, thread, node);
+        return true;
+      }
+      if (node.kind === "end" && this.#hasFailedAttempt(thread, node.result)) {
+        this.#tryAgain(threads, thread);
+        return true;
+      }
+    }
+    return false;
   }
 
   /**
@@ -207,7 +218,10 @@ class Exploration {
 
   /** With each place that a new store to the location can take among the others; -1 when it takes none. */
   #forEachPlace(location: number, isAtomic: boolean, act: (at: number) => void): void {
-    if (!this.#model.ordersStores(isAtomic ? "atomic" : "plain")) return act(-1);
+    if (!this.#model.ordersStores(isAtomic ? "atomic" : "plain")) {
+      act(-1);
+      return;
+    }
     const places = this.#graph.coherence[location].length;
     for (let at = places; at >= 1; at--) act(at);
   }

@@ -95,41 +95,43 @@ class ArmJudge implements Judge {
   #addLocallyOrdered(own: readonly number[], later: number): void {
     const graph = this.#graph;
     const event = own[later];
-    const isRead = graph.isRead[event] !== 0;
-    const isWrite = graph.isWrite[event] !== 0;
-    const isAtomic = graph.isAtomic[event] !== 0;
     // The halves of an exclusive pair.
-    if (isRead && isWrite) this.#ordered.add(event, this.#storeHalf(event));
-    for (let place = 0; place < later; place++) {
-      const earlier = own[place];
-      const acquires = graph.isAtomic[earlier] !== 0 && graph.isRead[earlier] !== 0;
-      const releases = graph.isAtomic[earlier] !== 0 && graph.isWrite[earlier] !== 0;
-      // [A]; po: nothing goes before an earlier load-acquire.
-      if (acquires) this.#addBoth(earlier, event);
-      // po; [L]: a store-release waits for all before it.
-      if (isAtomic && isWrite) this.#addFromBoth(earlier, this.#storeHalf(event));
-      // [L]; po; [A]: a load-acquire waits for earlier store-releases.
-      if (releases && isAtomic && isRead) this.#ordered.add(this.#storeHalf(earlier), event);
-      // Local write successor: what touches a location comes before a later store to it.
-      if (isWrite && graph.location[earlier] === graph.location[event]) {
-        this.#addFromBoth(earlier, this.#storeHalf(event));
-      }
-    }
+    if (graph.isRead[event] !== 0 && graph.isWrite[event] !== 0) this.#ordered.add(event, this.#storeHalf(event));
+    for (let place = 0; place < later; place++) this.#addBarrierOrdered(own[place], event);
     // The store half of a pair comes before an acquire that reads from it in its own thread.
     const source = graph.readsFrom[event];
-    if (isRead && isAtomic && source >= graph.locations && graph.thread[source] === graph.thread[event]) {
-      if (graph.isRead[source] !== 0) this.#ordered.add(this.#storeHalf(source), event);
+    const isInternal = source >= graph.locations && graph.thread[source] === graph.thread[event];
+    if (isInternal && this.#acquires(event) && graph.isRead[source] !== 0) {
+      this.#ordered.add(this.#storeHalf(source), event);
     }
   }
 
-  #addBoth(from: number, event: number): void {
-    this.#ordered.add(from, event);
-    this.#ordered.add(from, this.#storeHalf(event));
+  #addBarrierOrdered(earlier: number, event: number): void {
+    const graph = this.#graph;
+    // [A]; po: nothing goes before an earlier load-acquire.
+    if (this.#acquires(earlier)) {
+      this.#ordered.add(earlier, event);
+      this.#ordered.add(earlier, this.#storeHalf(event));
+    }
+    // [L]; po; [A]: a load-acquire waits for earlier store-releases.
+    if (this.#releases(earlier) && this.#acquires(event)) this.#ordered.add(this.#storeHalf(earlier), event);
+    // po; [L]: a store-release waits for all before it. Local write successor: a store comes after what touched its
+    // location before.
+    const isSameLocation = graph.location[earlier] === graph.location[event];
+    if (this.#releases(event) || (isSameLocation && graph.isWrite[event] !== 0)) {
+      this.#ordered.add(earlier, this.#storeHalf(event));
+      this.#ordered.add(this.#storeHalf(earlier), this.#storeHalf(event));
+    }
   }
 
-  #addFromBoth(event: number, to: number): void {
-    this.#ordered.add(event, to);
-    this.#ordered.add(this.#storeHalf(event), to);
+  /** It is a load-acquire, or the load half of an atomic read-modify-write. */
+  #acquires(event: number): boolean {
+    return this.#graph.isAtomic[event] !== 0 && this.#graph.isRead[event] !== 0;
+  }
+
+  /** It is a store-release, or the store half of an atomic read-modify-write. */
+  #releases(event: number): boolean {
+    return this.#graph.isAtomic[event] !== 0 && this.#graph.isWrite[event] !== 0;
   }
 
   /** Where an event's store stands: with the event itself, but for a read-modify-write. */
