@@ -8,6 +8,7 @@ import { packageVersion } from "./package-root.js";
 import { addPageCommand } from "./page-command.js";
 import { type Outputs, runEmulate } from "./run-emulate.js";
 import { addScenariosCommand } from "./scenarios/scenarios-command.js";
+import { addStressCommand } from "./stress/stress-command.js";
 
 const EXIT_FAILED = 1;
 const EXIT_BAD_INPUT = 2;
@@ -42,6 +43,7 @@ async function runGuarded(argv: readonly string[], context: CliContext, outputs:
   addPageCommand(program, outputs);
   addCompareCommand(program, outputs, finish);
   addScenariosCommand(program, context, outputs, finish);
+  addStressCommand(program, context, outputs, finish);
   try {
     await program.parseAsync([...argv], { from: "user" });
     return exitCode;
