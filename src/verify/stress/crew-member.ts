@@ -25,6 +25,7 @@ export class CrewMember {
   /** It is going to be killed on purpose: that is no trouble. */
   mayDie = false;
   readonly #worker: Worker;
+  readonly #role: ThreadTask["role"];
   readonly #control: Int32Array;
   readonly #base: number;
   #doneBefore = 0;
@@ -34,6 +35,7 @@ export class CrewMember {
 
   constructor(name: string, task: ThreadTask) {
     this.name = name;
+    this.#role = task.role;
     this.#control = new Int32Array(task.memory.control);
     this.#base = threadBase(task.slot);
     this.#worker = new Worker(WORKER_FILE, {
@@ -46,9 +48,7 @@ export class CrewMember {
     );
     this.#worker.on("exit", (code) => {
       this.ended = true;
-      if (this.report === null) {
-        this.#fail({ kind: "died", message: `its thread ended with code ${code} before the run did` });
-      }
+      if (this.report === null) this.#fail({ kind: "died", message: this.#whyEnded(code) });
     });
   }
 
@@ -89,7 +89,7 @@ export class CrewMember {
     const state = this.seen(ThreadWord.State);
     if (state === ThreadState.Loading) return "its module";
     if (state === ThreadState.ProbingWrite) return "write()";
-    return state === ThreadState.ProbingRead || this.name !== WRITER_NAME ? "read()" : "write()";
+    return state === ThreadState.ProbingRead || this.#role === "reader" ? "read()" : "write()";
   }
 
   /** Ends the thread wherever it is. */
@@ -97,6 +97,12 @@ export class CrewMember {
     this.#worker.removeAllListeners("exit");
     await this.#worker.terminate();
     this.ended = true;
+  }
+
+  #whyEnded(code: number): string {
+    // A module that waits for what never comes leaves its thread with nothing to do.
+    const isLoading = this.seen(ThreadWord.State) === ThreadState.Loading;
+    return `its thread ended with code ${code} ${isLoading ? "while the module was loaded" : "before the run did"}`;
   }
 
   #hear(message: ThreadMessage): void {

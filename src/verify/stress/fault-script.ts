@@ -26,7 +26,7 @@ export class FaultScript {
   readonly #thirdNs: Ns;
   readonly #isOver: () => boolean;
   readonly #elapsedNs: () => Ns;
-  /** Updates done when each phase ended. */
+  /** Updates done when each phase but the last ended. */
   readonly #updatesUntil: number[] = [];
 
   /** @param elapsedNs time since the gate opened */
@@ -62,15 +62,14 @@ export class FaultScript {
       onLook,
       everyReader(readers, ({ done }) => done, READS_SHOWN),
     );
-    this.#updatesUntil.push(this.#team.updates);
   }
 
-  /** What happened in each phase. */
+  /** What happened in each phase, when all threads have stopped. */
   report(reports: readonly ThreadReport[]): FaultReport {
     const names = PHASE_NAMES[this.#fault] ?? [];
     const phases = names.map((name, phase): FaultPhase => {
       const { reads, gaveUp, torn } = mergeTallies(reports.flatMap(({ tallies }) => tallies.slice(phase, phase + 1)));
-      const updates = (this.#updatesUntil[phase] ?? 0) - (this.#updatesUntil[phase - 1] ?? 0);
+      const updates = (this.#updatesUntil[phase] ?? this.#team.updates) - (this.#updatesUntil[phase - 1] ?? 0);
       return { name, updates, reads, accepted: reads - gaveUp, gaveUp, torn };
     });
     return { name: this.#fault, phases };

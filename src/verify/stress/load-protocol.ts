@@ -1,10 +1,14 @@
 import { pathToFileURL } from "node:url";
+import { VERSION_WORD } from "../../shared/pvclock-page.js";
 import { GAVE_UP } from "../../shared/version-protocol.js";
 import { PAYLOAD_WORDS, PROTOCOL_WORDS, type Protocol } from "../protocol.js";
 import { fillUpdate, layFirstUpdate, leaveHalfWritten } from "./update-words.js";
 
 /** A protocol that did what a protocol must not; the message says what, in the words of who wrote it. */
 export class ProtocolFailed extends Error {}
+
+/** Updates in a row that have to be read back before the hammering begins. */
+const QUIET_UPDATES = 4;
 
 const ACCEPTED =
   "accepted: a module that exports write(words, values), read(words, out, maxRetries) and, if it likes, acceptedVersion()";
@@ -54,19 +58,33 @@ export function probeProtocol(
     callGuarded("write", () => protocol.write(words, values));
     out.fill(0);
     onCall("read");
-    const retries = checkedRetries(
-      callGuarded("read", () => protocol.read(words, out, maxRetries)),
-      maxRetries,
-    );
+    const returned = callGuarded("read", () => protocol.read(words, out, maxRetries));
+    const retries = checkedRetries(returned, maxRetries);
     return retries !== GAVE_UP && out.every((word, index) => word === values[index]);
   };
-  for (const update of [1, 2, 3, 4]) {
+  for (let update = 1; update <= QUIET_UPDATES; update++) {
     if (!readsBack(update)) {
       throw new ProtocolFailed("read() does not give back what write() wrote to a page that nobody else touches");
     }
+    checkAcceptedVersion(protocol, words, update);
   }
-  leaveHalfWritten(words, 4);
-  return { repairs: readsBack(5) };
+  leaveHalfWritten(words, QUIET_UPDATES);
+  return { repairs: readsBack(QUIET_UPDATES + 1) };
+}
+
+/** An accepted version is of use only where it tells the update: the n-th closes with 2n. */
+function checkAcceptedVersion({ acceptedVersion }: Protocol, words: Int32Array, update: number): void {
+  if (acceptedVersion === undefined) return;
+  const version = callGuarded("acceptedVersion", () => acceptedVersion());
+  const closing = words[VERSION_WORD];
+  if (closing !== 2 * update) {
+    throw new ProtocolFailed(
+      `write() number ${update} leaves version ${closing}; accepted, with an acceptedVersion(): ` +
+        "((version found + 1) | 1) + 1, so that a version tells the update",
+    );
+  }
+  if (version === closing) return;
+  throw new ProtocolFailed(`acceptedVersion() returned ${String(version)} for words read under version ${closing}`);
 }
 
 /** @throws ProtocolFailed unless it is what read() may return */
@@ -80,7 +98,7 @@ export function checkedRetries(returned: unknown, maxRetries: number): number {
 }
 
 /** Calls the protocol, and says which of its functions it was that threw. */
-export function callGuarded<T>(name: "write" | "read", call: () => T): T {
+export function callGuarded<T>(name: keyof Protocol, call: () => T): T {
   try {
     return call();
   } catch (error) {
