@@ -5,6 +5,7 @@ import { GUEST_STOPPED_MASK } from "../src/shared/pvclock-page.js";
 import { PAYLOAD_WORDS } from "../src/verify/protocol.js";
 import { PROTOCOLS, protocolOfFile } from "../src/verify/protocols.js";
 import { stress } from "../src/verify/stress/stress.js";
+import type { StressRun } from "../src/verify/stress/stress-run.js";
 import {
   fillUpdate,
   isOneUpdate,
@@ -93,12 +94,20 @@ test("several readers on several pages", async () => {
   assert.deepEqual([run.readers, run.pages, run.torn, run.verdict], [3, 5, 0, "clean"]);
 });
 
+/** Some tears take two threads that really run at once. On one core, or as good as one, they never do. */
+function ranAtOnce({ durationNs }: StressRun, startCpu: NodeJS.CpuUsage): boolean {
+  const { user, system } = process.cpuUsage(startCpu);
+  return (user + system) * 1_000 > 1.2 * durationNs;
+}
+
 /** What is missing in these is an order that x86 keeps: there no run can show it. */
 const ORDER_ONLY = ["plain-payload", "everything-plain", "plain-payload-rmw-check"];
 
 for (const protocol of PROTOCOLS.filter(({ name, expected }) => expected === "broken" && !ORDER_ONLY.includes(name))) {
-  test(`${protocol.name} is torn`, async () => {
+  test(`${protocol.name} is torn`, async (t) => {
+    const startCpu = process.cpuUsage();
     const run = await stressUntil(({ torn }) => torn > 0, { protocol });
+    if (run.torn === 0 && !ranAtOnce(run, startCpu)) return t.skip("no two threads ran at once on this machine");
     assert.equal(run.verdict, "torn");
     assert.ok(run.torn > 0 && run.firstTearAtRead !== null && run.firstTearAtRead <= run.reads);
   });

@@ -17,7 +17,7 @@ const HOST_BITS = ~GUEST_STOPPED_MASK;
 const JUNK_BITS = 0x5555_5555 & HOST_BITS;
 
 /** @param update modulo 2^32 @param word 1 to 7 */
-export function wordOf(update: number, word: number): number {
+function wordOf(update: number, word: number): number {
   const mixed = Math.imul(update + Math.imul(word, STEP), FACTOR);
   const spread = mixed ^ (mixed >>> 13);
   return word === SHIFT_AND_FLAGS_WORD ? spread & HOST_BITS : spread;
