@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import { describe, test } from "node:test";
+import { shortCount } from "../src/cli/stress/stress-figures.js";
 import type { StressInstruments } from "../src/cli/stress/stress-instruments.js";
 import { StealclockError } from "../src/shared/errors.js";
 import { PROTOCOLS } from "../src/verify/protocols.js";
@@ -66,6 +67,11 @@ const survivesOrder = ({ protocol }: StressOptions): Partial<StressRun> =>
 
 const stress = (args: readonly string[], { instruments }: Fake, options = {}) =>
   cli(["stress", ...args], { stressInstruments: instruments, ...options });
+
+test("counts in three digits or so", () => {
+  const shown = [0, 7, 9_999, 10_000, 42_049, 999_400, 3_450_469, 123_456_789, 2e9].map(shortCount);
+  assert.deepEqual(shown, ["0", "7", "9999", "10.0k", "42.0k", "999k", "3.45M", "123M", "2.00G"]);
+});
 
 describe("stealclock stress", () => {
   test("the shipped protocol for 5 s, on all cores less one, is the default", async () => {

@@ -46,7 +46,7 @@ for (const [fault, message] of DEATHS) {
   });
 }
 
-test("the 32-bit version: a read that sleeps through exactly 2^31 updates is fooled, any near number is noticed", () => {
+test("the 32-bit version: a read that sleeps through exactly 2^31 updates is fooled, any near one is noticed", () => {
   const torn = (updates: number) => readAsleepThrough(updates).torn;
   assert.equal(torn(2 ** 31), true);
   for (const updates of [1, 2, 1000, 2 ** 30, 2 ** 31 - 1, 2 ** 31 + 1])

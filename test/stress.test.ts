@@ -5,6 +5,7 @@ import { GUEST_STOPPED_MASK } from "../src/shared/pvclock-page.js";
 import { PAYLOAD_WORDS } from "../src/verify/protocol.js";
 import { PROTOCOLS, protocolOfFile } from "../src/verify/protocols.js";
 import { stress } from "../src/verify/stress/stress.js";
+import { createStressMemory, pagesOf } from "../src/verify/stress/stress-memory.js";
 import type { StressRun } from "../src/verify/stress/stress-run.js";
 import {
   fillUpdate,
@@ -73,6 +74,20 @@ test("an update is numbered by the version it closes with, also one that repairs
   const words = new Int32Array(8);
   layFirstUpdate(words);
   assert.equal(updateOf(words.subarray(1)), updateOfVersion(words[0]));
+});
+
+test("pages lie in pages of their own, and begin with update 0", () => {
+  const pages = pagesOf(createStressMemory(3, 2).pages);
+  assert.deepEqual(
+    pages.map(({ byteOffset, length }) => [byteOffset, length]),
+    [
+      [0, 8],
+      [4096, 8],
+      [8192, 8],
+    ],
+  );
+  for (const words of pages)
+    assert.deepEqual([words[0], isOneUpdate(words.subarray(1)), updateOf(words.subarray(1))], [0, true, 0]);
 });
 
 test("the shipped protocol: no torn value while readers meet the writer at work", async () => {

@@ -3,7 +3,7 @@ import type { StressRun } from "../../verify/stress/stress-run.js";
 /** A run, and what it means for the protocol. */
 export interface JudgedRun {
   readonly run: StressRun;
-  /** Memory models under which the explorer finds a tear that the run did not show; null when not asked, or for none. */
+  /** Memory models under which the explorer finds a tear that the run did not show; null when not asked, or none. */
   readonly killingModel: string | null;
   /** Came out as what is known of the protocol says; null when the run was stopped before it could. */
   readonly ok: boolean | null;

@@ -32,8 +32,8 @@ export function addStressCommand(
     .command("stress")
     .summary("hammer the version protocol, and broken ones, with real threads")
     .description(
-      "One writer and its readers at full speed on shared pages; every accepted read is checked to be one update, whole. A run " +
-        "in which no reader met the writer at work fails: it proved nothing.",
+      "One writer and its readers at full speed on shared pages; every accepted read is checked to be one update, " +
+        "whole. A run in which no reader met the writer at work fails: it proved nothing.",
     )
     .helpOption("-h, --help", "show this")
     .showHelpAfterError("stealclock: accepted: see stealclock stress --help")

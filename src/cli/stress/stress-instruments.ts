@@ -6,8 +6,9 @@ import type { StressOptions, StressRun } from "../../verify/stress/stress-run.js
 export interface StressInstruments {
   readonly stress: (options: StressOptions) => Promise<StressRun>;
   /**
-   * Asked where a run of a broken protocol showed no tear: the names of the memory models under which the explorer finds
-   * one, as "es, arm"; null for none. "sc", "x86" or "tso" among them: it takes no reordering of loads or of stores.
+   * Asked where a run of a broken protocol showed no tear: the names of the memory models under which the explorer
+   * finds one, as "es, arm"; null for none. "sc", "x86" or "tso" among them: it takes no reordering of loads, or of
+   * stores.
    */
   readonly killedByExplorer: (protocol: KnownProtocol) => Promise<{ readonly model: string } | null>;
   /**

@@ -16,6 +16,8 @@ export function stressLines(judged: readonly JudgedRun[], planned: number, width
   return [...faults, ...tables, ...sentences];
 }
 
+const INDENT = "  ";
+
 function figureLines(judged: readonly JudgedRun[], width: number): string[] {
   const runs = judged.map(({ run }) => run);
   const [first] = runs;
@@ -47,7 +49,9 @@ function groupsOf(judged: readonly JudgedRun[]): ColumnGroup[] {
       columns: [
         column("torn", ({ torn }) => `${torn}`),
         column("verdict", ({ verdict }) => verdict),
-        { head: "killed by", cells: judged.map(killedBy) },
+        ...(runs.some(({ expected }) => expected === "broken")
+          ? [{ head: "killed by", cells: judged.map(killedBy) }]
+          : []),
       ],
     },
     {
@@ -58,10 +62,10 @@ function groupsOf(judged: readonly JudgedRun[]): ColumnGroup[] {
       ],
     },
     {
-      title: "reads that saw it, and gave up",
+      title: "reads that",
       columns: [
-        column("odd", ({ oddSeen }) => `${oddSeen}`),
-        column("changed", ({ changedSeen }) => `${changedSeen}`),
+        column("saw odd", ({ oddSeen }) => `${oddSeen}`),
+        column("saw change", ({ changedSeen }) => `${changedSeen}`),
         column("gave up", ({ gaveUp }) => `${gaveUp}`),
       ],
     },
@@ -81,12 +85,13 @@ function perSecond(times: number, { durationNs }: StressRun): string {
   return shortCount((times * NS_PER_SECOND) / durationNs);
 }
 
-/** Where the terminal is too narrow for a table: the same figures, one below the other. */
+/** Where the terminal is too narrow for a table: the same figures, one group below the other. */
 function listOf(judged: JudgedRun, width: number): string[] {
-  const figures = groupsOf([judged]).flatMap(({ title, columns }) =>
-    columns.map(({ head, cells: [cell] }) => `${title === "" ? "" : `${title}, `}${head}: ${cell}`),
-  );
-  return [judged.run.protocol, ...figures.map((line) => `  ${line}`)].flatMap((line) => wrap(line, width, "    "));
+  const groups = groupsOf([judged]).flatMap(({ title, columns }) => {
+    const figures = columns.map(({ head, cells: [cell] }) => `${head} ${cell}`).join(", ");
+    return wrap(title === "" ? figures : `${title}: ${figures}`, width - INDENT.length, INDENT);
+  });
+  return [judged.run.protocol, ...groups.map((line) => INDENT + line), ""];
 }
 
 function faultLines({ name, phases }: FaultReport, width: number): string[] {

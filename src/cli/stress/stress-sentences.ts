@@ -22,11 +22,13 @@ function troubleOf({ run, ok, killingModel }: JudgedRun): string[] {
     case "torn":
       if (ok) return [];
       return [
-        `${protocol}: ${torn} torn values accepted in ${reads} reads, the first at read ${firstTearAtRead} of its reader.`,
+        `${protocol}: ${torn} torn values accepted in ${reads} reads, the first at read ${firstTearAtRead} of its ` +
+          "reader.",
       ];
     case "proved nothing":
       return [
-        `${protocol}: proved nothing: ${whatWasNotMet(run)}. A longer --duration, more --readers or fewer --pages help.`,
+        `${protocol}: proved nothing: ${whatWasNotMet(run)}. A longer --duration, more --readers or fewer --pages ` +
+          "help.",
       ];
     case "not repaired":
       return [
@@ -55,9 +57,9 @@ const FAULT_SENTENCES: Partial<Record<Fault, string>> = {
     "The writer died with the version odd and half of the words new. Readers gave up within their bound, none " +
     "accepted the half-written page, and the next writer repaired it.",
   aba:
-    "The limit of a 32-bit version: a read that sleeps through exactly 2^31 updates finds the version it began with, and " +
-    "accepts words of two updates. One more or one less is noticed. (Shown by placing the version.) At 1000 updates a " +
-    "second such a sleep takes 24.8 days.",
+    "The limit of a 32-bit version: a read that sleeps through exactly 2^31 updates finds the version it began with, " +
+    "and accepts words of two updates. One more or one less is noticed. (Shown by placing the version.) At 1000 " +
+    "updates a second such a sleep takes 24.8 days.",
 };
 
 /** What a fault has shown, where it came out as it has to. */
@@ -68,7 +70,7 @@ function faultSentences(judged: readonly JudgedRun[]): string[] {
   });
 }
 
-/** Why a run showed no tear where the model does: what is missing is an order that this processor keeps, or bad luck. */
+/** Why a run showed no tear where the model does: what is missing is an order that this processor keeps, or luck. */
 function survivorSentences(judged: readonly JudgedRun[], arch: string): string[] {
   const killed = judged.flatMap(({ run, killingModel }) => (killingModel === null ? [] : [{ run, killingModel }]));
   const namesOf = (some: typeof killed) => some.map(({ run }) => run.protocol).join(", ");
@@ -80,8 +82,8 @@ function survivorSentences(judged: readonly JudgedRun[], arch: string): string[]
   }
   if (byOrder.length === 0) return sentences;
   const reason = X86.includes(arch)
-    ? "what is missing is an order between accesses, and x86 keeps it unasked: loads stay in order among themselves, and " +
-      "so do stores; and V8 leaves these accesses where they stand. So no run on x86 can show the tear; the model can."
+    ? "what is missing is an order between accesses, and x86 keeps it unasked: loads stay in order among themselves, " +
+      "and so do stores; V8 leaves these accesses where they stand. So no run on x86 can show the tear; a model can."
     : `what is missing is an order between accesses; this machine (${arch}) may break it, but did not in this run.`;
   return [...sentences, `${namesOf(byOrder)}: ${reason}`];
 }

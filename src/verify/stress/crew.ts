@@ -53,12 +53,14 @@ export class Crew {
 
   /** Lets all threads begin at once. */
   openGate(): void {
+    // After the command, where one was given: who passes the gate sees it.
     Atomics.store(this.#control, GATE_WORD, GATE_OPEN);
     Atomics.notify(this.#control, GATE_WORD);
   }
 
   /** Threads that are started from now on wait for it to open again. */
   closeGate(): void {
+    // Before the threads that it is for are started; those that have passed look at it no more.
     Atomics.store(this.#control, GATE_WORD, GATE_CLOSED);
   }
 
@@ -78,6 +80,7 @@ export class Crew {
   }
 
   #stop(): void {
+    // Ordered against nothing but the gate: threads look at the command before every operation.
     Atomics.store(this.#control, COMMAND_WORD, STOP);
     this.openGate();
   }

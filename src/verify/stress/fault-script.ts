@@ -48,20 +48,9 @@ export class FaultScript {
     writer.mayDie = this.#fault === "writer-dies";
     this.#team.setFaultState(FaultState.Armed);
     await this.#untilStruck();
-    this.#enterPhase(1);
-    await this.#goOn(
-      onLook,
-      everyReader(readers, (reader) => reader.seen(ThreadWord.GaveUp), GAVE_UPS_SHOWN),
-    );
-    if (this.#fault === "writer-dies" && !this.#isOver()) await this.#startNextWriter(writer);
-    this.#enterPhase(2);
+    if (this.#team.faultState === FaultState.Struck) await this.#seeItOut(onLook, writer);
     // Also when the run is stopped early: a writer that sleeps has to hear of that.
     this.#team.setFaultState(FaultState.Over);
-    this.#team.crew.openGate();
-    await this.#goOn(
-      onLook,
-      everyReader(readers, ({ done }) => done, READS_SHOWN),
-    );
   }
 
   /** What happened in each phase, when all threads have stopped. */
@@ -88,6 +77,24 @@ export class FaultScript {
     const isAtAnEnd = () => this.#isOver() || this.#elapsedNs() - startNs >= LONGEST_PHASE_NS;
     const hasPhases = this.#fault in PHASE_NAMES;
     await this.#team.crew.until(() => isAtAnEnd() || (hasPhases && this.#team.faultState === FaultState.Struck));
+  }
+
+  /** What is to come of a writer that has stopped, and of its readers. */
+  async #seeItOut(onLook: () => void, stopped: CrewMember): Promise<void> {
+    const { readers } = this.#team;
+    this.#enterPhase(1);
+    await this.#goOn(
+      onLook,
+      everyReader(readers, (reader) => reader.seen(ThreadWord.GaveUp), GAVE_UPS_SHOWN),
+    );
+    if (this.#fault === "writer-dies" && !this.#isOver()) await this.#startNextWriter(stopped);
+    this.#enterPhase(2);
+    this.#team.setFaultState(FaultState.Over);
+    this.#team.crew.openGate();
+    await this.#goOn(
+      onLook,
+      everyReader(readers, ({ done }) => done, READS_SHOWN),
+    );
   }
 
   /** The next writer waits at the gate, so that the phase in which nobody writes ends before it writes. */

@@ -11,7 +11,8 @@ export class ProtocolFailed extends Error {}
 const QUIET_UPDATES = 4;
 
 const ACCEPTED =
-  "accepted: a module that exports write(words, values), read(words, out, maxRetries) and, if it likes, acceptedVersion()";
+  "accepted: a module that exports write(words, values), read(words, out, maxRetries) and, if it likes, " +
+  "acceptedVersion()";
 
 /**
  * Imports a protocol's module.
@@ -93,7 +94,8 @@ export function checkedRetries(returned: unknown, maxRetries: number): number {
     return returned;
   }
   throw new ProtocolFailed(
-    `read() returned ${String(returned)}; accepted: the number of retries, 0 to ${maxRetries}, or ${GAVE_UP} for gave up`,
+    `read() returned ${String(returned)}; accepted: the number of retries, 0 to ${maxRetries}, or ${GAVE_UP} for ` +
+      "gave up",
   );
 }
 

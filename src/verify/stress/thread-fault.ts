@@ -25,14 +25,17 @@ export class FaultTrap {
 
   /** Before each update or read. @param page the page that it is of */
   look(page: Int32Array): void {
+    // Ordered against nothing: an update more or less before it strikes does no harm.
     if (this.#isSet || Atomics.load(this.#words, FAULT_WORD) !== FaultState.Armed) return;
     this.#isSet = true;
     interruptAccess(this.#access, page, STRUCK_WORD, () => this.#strike());
   }
 
   #strike(): void {
-    // After the stores to the page that came before it: who sees that the writer has stopped finds the version odd.
-    Atomics.store(this.#words, FAULT_WORD, FaultState.Struck);
+    // After the stores to the page that came before it: who sees that the writer has stopped finds the version odd. The
+    // run may have been ended meanwhile: then nobody would wake who falls asleep here.
+    const state = Atomics.compareExchange(this.#words, FAULT_WORD, FaultState.Armed, FaultState.Struck);
+    if (state !== FaultState.Armed) return;
     switch (this.#fault) {
       case "stalls":
         this.#control.show(ThreadWord.State, ThreadState.Parked);

@@ -89,11 +89,13 @@ export class ThreadTeam {
     Atomics.store(this.#control, COMMAND_WORD, phase);
   }
 
+  /** Once it is Struck, all that the struck thread had stored to the page before can be seen. */
   get faultState(): number {
     return Atomics.load(this.#control, FAULT_WORD);
   }
 
   setFaultState(state: number): void {
+    // After the phase that goes with it: what is written once a fault is over is read in the phase after it.
     Atomics.store(this.#control, FAULT_WORD, state);
     Atomics.notify(this.#control, FAULT_WORD);
   }
