@@ -12,6 +12,7 @@ module.exports = {
     layer("host-imports-shared-only", "host", ["host", "shared"]),
     layer("guest-imports-shared-only", "guest", ["guest", "shared"]),
     layer("engine-imports-host-guest-shared", "engine", ["engine", "host", "guest", "shared"]),
+    layer("verify-imports-shared-only", "verify", ["verify", "shared"]),
     layer("fuzzer-imports-engine-and-cli", "fuzz", ["fuzz", "engine", "cli", "guest", "shared"]),
     {
       name: "nothing-imports-the-fuzzer",
@@ -30,7 +31,7 @@ module.exports = {
       severity: "error",
       from: {
         path: "^src/",
-        pathNot: "^src/(fuzz/|engine/(real/|worker-run\\.ts|virtual/(run-virtual|virtual-worker)\\.ts))",
+        pathNot: "^src/(fuzz/|verify/|engine/(real/|worker-run\\.ts|virtual/(run-virtual|virtual-worker)\\.ts))",
       },
       to: { path: "^(node:worker_threads|worker_threads)$" },
     },

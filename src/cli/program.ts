@@ -8,6 +8,7 @@ import { packageVersion } from "./package-root.js";
 import { addPageCommand } from "./page-command.js";
 import { type Outputs, runEmulate } from "./run-emulate.js";
 import { addScenariosCommand } from "./scenarios/scenarios-command.js";
+import { addStressCommand } from "./stress/stress-command.js";
 import { addVerifyCommand } from "./verify/verify-command.js";
 
 const EXIT_FAILED = 1;
@@ -43,6 +44,7 @@ async function runGuarded(argv: readonly string[], context: CliContext, outputs:
   addPageCommand(program, outputs);
   addCompareCommand(program, outputs, finish);
   addScenariosCommand(program, context, outputs, finish);
+  addStressCommand(program, context, outputs, finish);
   addVerifyCommand(program, context, outputs, finish);
   try {
     await program.parseAsync([...argv], { from: "user" });

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { Range } from "../../engine/scenario-limits.js";
 import { StealclockError } from "../../shared/errors.js";
-import type { Bounds } from "../../verify/check/check-under-model.js";
+import { type Bounds, DEFAULT_BOUNDS } from "../../verify/check/check-under-model.js";
 import { MODEL_NAMES, type ModelName } from "../../verify/models/model.js";
 import { type KnownProtocol, PROTOCOLS, protocolOfFile } from "../../verify/protocols.js";
 import { givenFlags, readFlag } from "../given-flags.js";
@@ -21,7 +21,6 @@ export interface VerifyFlags {
 const UPDATES: Range = { min: 1, max: 3 };
 const READERS: Range = { min: 1, max: 3 };
 const RETRIES: Range = { min: 0, max: 3 };
-const DEFAULT_BOUNDS: Bounds = { updates: 2, readers: 2, maxRetries: 1 };
 
 export function addVerifyFlags(command: Command): void {
   command

@@ -17,6 +17,8 @@ export interface Bounds {
   readonly maxRetries: number;
 }
 
+export const DEFAULT_BOUNDS: Bounds = { updates: 2, readers: 2, maxRetries: 1 };
+
 /** An execution that breaks the protocol, the shortest of those in the smallest program that has one. */
 export interface Counterexample {
   /** What is wrong with it, as a sentence without its end. */

@@ -25,6 +25,6 @@ function mixtureText(out: readonly number[]): string {
   return parts.join(", ");
 }
 
-export function updateText(update: number): string {
+function updateText(update: number): string {
   return update === 0 ? "the initial values" : `update ${update}`;
 }

@@ -1,7 +1,7 @@
 import { MAX_EVENTS } from "./relation.js";
 
 /** The thread of the initial values: no thread's. */
-export const NO_THREAD = -1;
+const NO_THREAD = -1;
 /** readsFrom of what does not read. */
 export const READS_NOTHING = -1;
 

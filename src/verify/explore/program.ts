@@ -16,7 +16,7 @@ export interface ProgramThread {
   readonly attempts: Attempts | null;
 }
 
-export interface Attempts {
+interface Attempts {
   /** How many in all. */
   readonly count: number;
   /** Whether this result of an attempt calls for the next. */

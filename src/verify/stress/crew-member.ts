@@ -1,0 +1,133 @@
+import { join } from "node:path";
+import { Worker } from "node:worker_threads";
+import { ThreadState, ThreadWord, threadBase } from "./stress-memory.js";
+import type { ThreadMessage, ThreadReport, ThreadTask } from "./thread-task.js";
+
+const WORKER_FILE = join(__dirname, "stress-worker.js");
+/** Enough for the harness, and little enough that a protocol that eats memory is soon found out. */
+const HEAP_MB = 64;
+
+/** What went wrong with a thread. */
+export interface ThreadTrouble {
+  /** It died, it hangs, or the protocol did what it must not. */
+  readonly kind: "died" | "hangs" | "protocol failed";
+  readonly message: string;
+}
+
+/** One thread of a run, as seen from outside. */
+export class CrewMember {
+  readonly name: string;
+  ready = false;
+  repairs = true;
+  report: ThreadReport | null = null;
+  trouble: ThreadTrouble | null = null;
+  ended = false;
+  /** It is going to be killed on purpose: that is no trouble. */
+  mayDie = false;
+  readonly #worker: Worker;
+  readonly #role: ThreadTask["role"];
+  readonly #control: Int32Array;
+  readonly #base: number;
+  #doneBefore = 0;
+  #lastDone = 0;
+  #lastSeen = "";
+  #quietLooks = 0;
+
+  constructor(name: string, task: ThreadTask) {
+    this.name = name;
+    this.#role = task.role;
+    this.#control = new Int32Array(task.memory.control);
+    this.#base = threadBase(task.slot);
+    this.#worker = new Worker(WORKER_FILE, {
+      workerData: task,
+      resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
+    });
+    this.#worker.on("message", (message: ThreadMessage) => this.#hear(message));
+    this.#worker.on("error", (error: unknown) =>
+      this.#fail({ kind: "died", message: error instanceof Error ? error.message : String(error) }),
+    );
+    this.#worker.on("exit", (code) => {
+      this.ended = true;
+      if (this.report === null) this.#fail({ kind: "died", message: this.#whyEnded(code) });
+    });
+  }
+
+  /** It has nothing more to say. */
+  get isOver(): boolean {
+    return this.report !== null || this.ended;
+  }
+
+  /** One of the words by which a thread lets itself be seen. */
+  seen(word: number): number {
+    return Atomics.load(this.#control, this.#base + word);
+  }
+
+  /** Updates or reads done so far. It has to be asked for every now and then: the shared word wraps at 2^32. */
+  get done(): number {
+    const last = this.seen(ThreadWord.Done);
+    this.#doneBefore += (last - this.#lastDone) >>> 0;
+    this.#lastDone = last;
+    return this.#doneBefore;
+  }
+
+  /**
+   * To be called at regular intervals.
+   *
+   * @returns how many looks ago this thread was last seen to get on; 0 while it has nothing to do
+   */
+  lookIfQuiet(): number {
+    const state = this.seen(ThreadWord.State);
+    const seen = `${state} ${this.done}`;
+    const isIdle = this.isOver || state === ThreadState.Ready || state === ThreadState.Parked;
+    this.#quietLooks = isIdle || seen !== this.#lastSeen ? 0 : this.#quietLooks + 1;
+    this.#lastSeen = seen;
+    return this.#quietLooks;
+  }
+
+  /** What the protocol's code is at in this thread, for messages. */
+  get calling(): "its module" | "write()" | "read()" {
+    const state = this.seen(ThreadWord.State);
+    if (state === ThreadState.Loading) return "its module";
+    if (state === ThreadState.ProbingWrite) return "write()";
+    return state === ThreadState.ProbingRead || this.#role === "reader" ? "read()" : "write()";
+  }
+
+  /** Ends the thread wherever it is. */
+  async terminate(): Promise<void> {
+    this.#worker.removeAllListeners("exit");
+    await this.#worker.terminate();
+    this.ended = true;
+  }
+
+  #whyEnded(code: number): string {
+    // A module that waits for what never comes leaves its thread with nothing to do.
+    const isLoading = this.seen(ThreadWord.State) === ThreadState.Loading;
+    return `its thread ended with code ${code} ${isLoading ? "while the module was loaded" : "before the run did"}`;
+  }
+
+  #hear(message: ThreadMessage): void {
+    switch (message.kind) {
+      case "ready":
+        this.ready = true;
+        this.repairs = message.repairs;
+        return;
+      case "report":
+        this.report = message.report;
+        return;
+      case "protocol failed":
+        this.#fail({ kind: "protocol failed", message: message.message });
+        return;
+    }
+  }
+
+  /** The first trouble tells; what follows from it does not. */
+  #fail(trouble: ThreadTrouble): void {
+    if (!this.mayDie) this.trouble ??= trouble;
+  }
+}
+
+export const WRITER_NAME = "the writer";
+
+export function readerName(reader: number): string {
+  return `reader ${reader}`;
+}

@@ -1,0 +1,108 @@
+import { createHistogram, type RecordableHistogram } from "node:perf_hooks";
+import { VERSION_WORD } from "../../shared/pvclock-page.js";
+import { GAVE_UP } from "../../shared/version-protocol.js";
+import { PAYLOAD_WORDS, type Protocol } from "../protocol.js";
+import { callGuarded, checkedRetries } from "./probe-protocol.js";
+import { emptyTally, type ReadTally } from "./read-tally.js";
+import { PHASES, STOP, ThreadWord } from "./stress-memory.js";
+import type { ThreadControl } from "./thread-control.js";
+import type { FaultTrap } from "./thread-fault.js";
+import { LATENCY_EVERY, type ThreadReport } from "./thread-task.js";
+import { isOneUpdate, updateOf, updateOfVersion } from "./update-words.js";
+
+export interface ReaderParts {
+  readonly protocol: Protocol;
+  readonly pages: readonly Int32Array[];
+  readonly control: ThreadControl;
+  /** The page to begin with: readers spread over the pages. */
+  readonly firstPage: number;
+  readonly maxRetries: number;
+  readonly trap: FaultTrap | null;
+}
+
+/** Reads page after page until told to stop, and judges every single read. */
+export function runReader(parts: ReaderParts): ThreadReport {
+  const reader = new Reader(parts);
+  callGuarded("read", () => reader.readUntilStopped());
+  const { reads, latency, tallies, retryCounts } = reader;
+  return { role: "reader", done: reads, latency, tallies, retryCounts };
+}
+
+class Reader {
+  readonly latency: RecordableHistogram = createHistogram();
+  readonly tallies: readonly ReadTally[] = Array.from({ length: PHASES }, emptyTally);
+  readonly retryCounts: Float64Array;
+  reads = 0;
+  readonly #parts: ReaderParts;
+  readonly #out = new Int32Array(PAYLOAD_WORDS);
+  #gaveUp = 0;
+  #overlaps = 0;
+  #torn = 0;
+
+  constructor(parts: ReaderParts) {
+    this.#parts = parts;
+    this.retryCounts = new Float64Array(parts.maxRetries + 1);
+  }
+
+  /** Allocates nothing but what the clock does. */
+  readUntilStopped(): void {
+    const { pages, control, firstPage, trap } = this.#parts;
+    let page = firstPage % pages.length;
+    for (let phase = control.command; phase !== STOP; phase = control.command) {
+      const words = pages[page];
+      page = page + 1 === pages.length ? 0 : page + 1;
+      trap?.look(words);
+      this.#readOnce(words, this.tallies[phase]);
+      control.show(ThreadWord.Done, this.reads);
+    }
+  }
+
+  #readOnce(words: Int32Array, tally: ReadTally): void {
+    const { protocol, control, maxRetries } = this.#parts;
+    this.reads++;
+    tally.reads++;
+    // The harness's own two looks: whatever the read makes of it, was the writer at work meanwhile? The first stands
+    // before all accesses of the read and the second after them, as every access through Atomics keeps its place.
+    const before = Atomics.load(words, VERSION_WORD);
+    const returned =
+      this.reads % LATENCY_EVERY === 0 ? this.#timedRead(words) : protocol.read(words, this.#out, maxRetries);
+    const after = Atomics.load(words, VERSION_WORD);
+    const retries = checkedRetries(returned, maxRetries);
+    this.#noteOverlap(tally, before, after, retries);
+    if (retries === GAVE_UP) {
+      tally.gaveUp++;
+      control.show(ThreadWord.GaveUp, ++this.#gaveUp);
+    } else if (!this.#isWhole()) {
+      if (tally.torn === 0) tally.firstTearAtRead = this.reads;
+      tally.torn++;
+      control.show(ThreadWord.Torn, ++this.#torn);
+    }
+    const tries = retries === GAVE_UP ? maxRetries : retries;
+    tally.retries += tries;
+    this.retryCounts[tries]++;
+  }
+
+  #timedRead(words: Int32Array): number {
+    const { protocol, maxRetries } = this.#parts;
+    const startNs = process.hrtime.bigint();
+    const returned = protocol.read(words, this.#out, maxRetries);
+    // A histogram takes nothing below 1.
+    this.latency.record(Math.max(1, Number(process.hrtime.bigint() - startNs)));
+    return returned;
+  }
+
+  #noteOverlap(tally: ReadTally, before: number, after: number, retries: number): void {
+    const isOdd = ((before | after) & 1) !== 0;
+    if (isOdd) tally.oddSeen++;
+    if (before !== after) tally.changedSeen++;
+    if (isOdd || before !== after || retries !== 0) this.#parts.control.show(ThreadWord.Overlaps, ++this.#overlaps);
+  }
+
+  #isWhole(): boolean {
+    if (!isOneUpdate(this.#out)) return false;
+    const { protocol } = this.#parts;
+    if (protocol.acceptedVersion === undefined) return true;
+    const version = protocol.acceptedVersion();
+    return (version & 1) === 0 && updateOf(this.#out) === (updateOfVersion(version) | 0);
+  }
+}
