@@ -1,4 +1,5 @@
-import { type Execution, explore } from "../src/verify/explore/explorer.js";
+import type { Execution } from "../src/verify/explore/execution.js";
+import { explore } from "../src/verify/explore/explorer.js";
 import type { Program } from "../src/verify/explore/program.js";
 import { Recorder } from "../src/verify/explore/recorder.js";
 import { ThreadTrie } from "../src/verify/explore/thread-trie.js";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Execution } from "../src/verify/explore/explorer.js";
+import type { Execution } from "../src/verify/explore/execution.js";
 import type { ModelName } from "../src/verify/models/model.js";
 import { type LitmusThread, litmusProgram, outcomesUnder } from "./litmus-helpers.js";
 

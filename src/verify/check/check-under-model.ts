@@ -1,5 +1,6 @@
 import { count } from "../../shared/text.js";
-import { type Execution, explore, ThreadStores } from "../explore/explorer.js";
+import { type Execution, ThreadStores } from "../explore/execution.js";
+import { explore } from "../explore/explorer.js";
 import type { Storing, ThreadOutcome } from "../explore/program.js";
 import type { MemoryModel } from "../models/model.js";
 import { isMadeOfAttempts } from "./attempts.js";

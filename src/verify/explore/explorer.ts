@@ -1,39 +1,13 @@
 import type { MemoryModel } from "../models/model.js";
 import { storedBy } from "./access.js";
+import { type Cursor, isForgotten, nextAttempt, outcomeOf, startOf } from "./cursor.js";
+import { type Execution, type ExploreSummary, ThreadStores, TooLarge } from "./execution.js";
 import { withoutLoads } from "./forget.js";
 import { Graph } from "./graph.js";
 import { graphKey } from "./graph-key.js";
-import { type Program, STORING, type Storing, type ThreadOutcome, VERSION_LOCATION } from "./program.js";
+import { type Program, STORING, type Storing } from "./program.js";
 import { allKept, breakPromise, KnownStores, keepPromise, promiseFor } from "./promises.js";
 import type { TrieNode } from "./thread-trie.js";
-
-/** A whole execution; valid while it is being looked at. */
-export interface Execution {
-  readonly graph: Graph;
-  /** By thread; null for those that were left out, each being explored alone. */
-  readonly outcomes: readonly (ThreadOutcome | null)[];
-}
-
-export interface ExploreSummary {
-  /** Executions: ways in which all loads that count got their values, with the orders of stores. */
-  readonly executions: number;
-  /** Graphs looked at on the way. */
-  readonly steps: number;
-}
-
-/** A thread stores more than it was said to. */
-export class ThreadStores extends Error {
-  /** @param storing what it does store, at least */
-  constructor(
-    readonly thread: number,
-    readonly storing: Storing,
-  ) {
-    super(`thread ${thread} stores ${storing}`);
-  }
-}
-
-/** The exploration went further than it was allowed to. */
-export class TooLarge extends Error {}
 
 /**
  * Visits every execution of a program that a memory model allows, each once.
@@ -48,16 +22,6 @@ export function explore(
   visit: (execution: Execution) => void,
 ): ExploreSummary {
   return new Exploration(program, model, maxSteps, visit).run();
-}
-
-/** Where a thread is. */
-interface Cursor {
-  readonly node: TrieNode;
-  readonly attempt: number;
-  /** Where in the thread's program order the attempt began. */
-  readonly attemptPlace: number;
-  readonly oddRetries: number;
-  readonly changeRetries: number;
 }
 
 class Exploration {
@@ -245,29 +209,15 @@ class Exploration {
     return attempts !== null && this.#cursors[thread].attempt + 1 < attempts.count && attempts.failed(result);
   }
 
-  /** The words of a failed attempt are forgotten, but for its looks at the version, which made it fail. */
+  /** The words of a failed attempt are forgotten. */
   #tryAgain(threads: readonly number[], thread: number): void {
     const graph = this.#graph;
     const cursor = this.#cursors[thread];
-    const isDropped = (event: number): boolean =>
-      graph.thread[event] === thread &&
-      graph.place[event] >= cursor.attemptPlace &&
-      graph.isWrite[event] === 0 &&
-      graph.location[event] !== VERSION_LOCATION;
-    const own = graph.byThread[thread].slice(cursor.attemptPlace);
-    const first = own.find((event) => graph.location[event] === VERSION_LOCATION && graph.isRead[event] !== 0);
-    const wasOdd = first !== undefined && (graph.loaded[first] & 1) !== 0;
-    const root = this.#program.threads[thread].trie.root;
-    const next: Cursor = {
-      node: root,
-      attempt: cursor.attempt + 1,
-      attemptPlace: graph.byThread[thread].length - own.filter(isDropped).length,
-      oddRetries: cursor.oddRetries + (wasOdd ? 1 : 0),
-      changeRetries: cursor.changeRetries + (wasOdd ? 0 : 1),
-    };
-    this.#cursors[thread] = next;
-    if (!this.#isKnown("again ", (event) => !isDropped(event)))
+    const isDropped = (event: number): boolean => isForgotten(graph, thread, cursor, event);
+    this.#cursors[thread] = nextAttempt(graph, thread, cursor, this.#program.threads[thread].trie.root);
+    if (!this.#isKnown("again ", (event) => !isDropped(event))) {
       this.#within(graph, isDropped, () => this.#extend(threads));
+    }
     this.#cursors[thread] = cursor;
   }
 
@@ -311,12 +261,4 @@ class Exploration {
     const { storing } = this.#program.threads[thread];
     if (STORING.indexOf(found) > STORING.indexOf(storing)) throw new ThreadStores(thread, found);
   }
-}
-
-function startOf(node: TrieNode): Cursor {
-  return { node, attempt: 0, attemptPlace: 0, oddRetries: 0, changeRetries: 0 };
-}
-
-function outcomeOf({ node, oddRetries, changeRetries }: Cursor): ThreadOutcome {
-  return { result: node.kind === "end" ? node.result : undefined, oddRetries, changeRetries };
 }

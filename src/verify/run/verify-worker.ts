@@ -1,7 +1,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { checkUnderModel } from "../check/check-under-model.js";
 import { ProtocolThreads } from "../check/protocol-threads.js";
-import { TooLarge } from "../explore/explorer.js";
+import { TooLarge } from "../explore/execution.js";
 import { ProtocolFault } from "../explore/protocol-fault.js";
 import { PULSE_WORD, Recorder } from "../explore/recorder.js";
 import { loadProtocol, ProtocolFailed } from "../load-protocol.js";
