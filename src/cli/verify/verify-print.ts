@@ -34,7 +34,8 @@ export function headLines({ updates, readers, maxRetries }: Bounds, width: numbe
 /** The protocol's table, its counterexamples, each once, and what they mean. */
 export function protocolLines(verified: VerifiedProtocol, width: number): string[] {
   const { protocol, results } = verified;
-  const surprise = isAsExpected(verified) ? "" : ", which was not expected";
+  const isClean = protocol.expected === "clean";
+  const surprise = isAsExpected(verified) ? "" : isClean ? ", and does not" : ", and not found to be";
   const rows = results.map(({ model, executions, outcomes, durationNs, holds }) => [
     model,
     String(executions),
@@ -48,7 +49,7 @@ export function protocolLines(verified: VerifiedProtocol, width: number): string
   const meaning = meaningOf(results);
   return [
     "",
-    `${protocol.name} (${protocol.expected === "clean" ? "has to hold" : "broken on purpose"})${surprise}`,
+    `${protocol.name} (${isClean ? "has to hold" : "broken on purpose"}${surprise})`,
     line(HEADS),
     ...rows.map(line),
     ...counterexampleLines(results, width),
