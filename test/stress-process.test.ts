@@ -71,5 +71,5 @@ test("a protocol file that hangs ends with 2", async (t) => {
   const file = protocolFile(t, `${WRITE}\n${readWith("if (reads > 2000) for (;;);")}`);
   const { exitCode, stdout, stderr } = await run(["--protocol-file", file]);
   assert.deepEqual([exitCode, stdout], [2, ""]);
-  assert.equal(stderr, `stealclock: ${file}: read() did not return within 3 s\n`);
+  assert.equal(stderr, `stealclock: ${file}: read() did not return within 4 s\n`);
 });

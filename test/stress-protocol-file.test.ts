@@ -82,8 +82,8 @@ const REFUSED: readonly (readonly [what: string, source: string, message: RegExp
     `${WRITE}\nconst kept = [];\n${readWith(`${LATER} for (;;) kept.push(new Array(1000).fill(0.5));`)}`,
     /memory/,
   ],
-  ["read loops", `${WRITE}\n${readWith(`${LATER} for (;;);`)}`, /mine\.mjs: read\(\) did not return within 3 s$/],
-  ["write loops", `export function write() { for (;;); }\n${readWith("")}`, /write\(\) did not return within 3 s$/],
+  ["read loops", `${WRITE}\n${readWith(`${LATER} for (;;);`)}`, /mine\.mjs: read\(\) did not return within 4 s$/],
+  ["write loops", `export function write() { for (;;); }\n${readWith("")}`, /write\(\) did not return within 4 s$/],
   ["import loops", "for (;;);", /its module did not load within 10 s$/],
 ];
 

@@ -9,8 +9,8 @@ const HEAP_MB = 64;
 
 /** What went wrong with a thread. */
 export interface ThreadTrouble {
-  /** It died, it hangs, or the protocol did what it must not. */
-  readonly kind: "died" | "hangs" | "protocol failed";
+  /** It died, it hangs, it was given no core for too long, or the protocol did what it must not. */
+  readonly kind: "died" | "hangs" | "starved" | "protocol failed";
   readonly message: string;
 }
 
@@ -57,6 +57,11 @@ export class CrewMember {
     return this.report !== null || this.ended;
   }
 
+  /** It is on its way out though nobody has told it to go. */
+  get isDying(): boolean {
+    return !this.isOver && !this.mayDie && this.seen(ThreadWord.State) === ThreadState.Leaving;
+  }
+
   /** One of the words by which a thread lets itself be seen. */
   seen(word: number): number {
     return Atomics.load(this.#control, this.#base + word);
@@ -101,8 +106,7 @@ export class CrewMember {
 
   #whyEnded(code: number): string {
     // A module that waits for what never comes leaves its thread with nothing to do.
-    const isLoading = this.seen(ThreadWord.State) === ThreadState.Loading;
-    return `its thread ended with code ${code} ${isLoading ? "while the module was loaded" : "before the run did"}`;
+    return `its thread ended with code ${code} ${this.ready ? "before the run did" : "while the module was loaded"}`;
   }
 
   #hear(message: ThreadMessage): void {

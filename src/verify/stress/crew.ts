@@ -7,7 +7,9 @@ import type { ThreadReport, ThreadTask } from "./thread-task.js";
 /** How often the crew is looked after. Counted in looks, not by a clock: a process that was stopped has not hung. */
 const LOOK_MS = 20;
 const LOADS_WITHIN_S = 10;
-const RETURNS_WITHIN_S = 3;
+const RETURNS_WITHIN_S = 4;
+/** Before a thread is taken to hang all others are stopped for so long: it may be dying, or only lack a core. */
+const ALONE_S = 1;
 const LOOKS_PER_S = 1_000 / LOOK_MS;
 /** When one thread is in trouble the others have this long to leave by themselves. */
 const GRACE_MS = 100;
@@ -29,6 +31,7 @@ export class Crew {
   readonly #control: Int32Array;
   readonly #protocol: CrewProtocol;
   readonly #members: CrewMember[] = [];
+  readonly #suspects = new Set<CrewMember>();
 
   constructor(control: SharedArrayBuffer, protocol: CrewProtocol) {
     this.#control = new Int32Array(control);
@@ -93,18 +96,34 @@ export class Crew {
 
   #errorOf(name: string, { kind, message }: ThreadTrouble): StealclockError {
     const { name: protocol, isUsersOwn } = this.#protocol;
-    if (isUsersOwn && kind === "died") return new StealclockError("bad-input", `${protocol}: ${name} died: ${message}`);
-    if (isUsersOwn) return new StealclockError("bad-input", `${protocol}: ${message}`);
-    return new StealclockError("part-died", `${name} ${kind === "hangs" ? "hangs" : "died"}: ${message}`);
+    const isToBlame = isUsersOwn && kind !== "starved";
+    if (isToBlame && kind === "died") return new StealclockError("bad-input", `${protocol}: ${name} died: ${message}`);
+    if (isToBlame) return new StealclockError("bad-input", `${protocol}: ${message}`);
+    const what = kind === "hangs" ? "hangs" : kind === "starved" ? "got no processor" : "died";
+    return new StealclockError("part-died", `${name} ${what}: ${message}`);
   }
 
   #lookForHangs(): void {
     for (const member of this.#members) {
-      const isLoading = member.seen(ThreadWord.State) === ThreadState.Loading;
-      const limitS = isLoading ? LOADS_WITHIN_S : RETURNS_WITHIN_S;
-      if (member.lookIfQuiet() < limitS * LOOKS_PER_S) continue;
-      const message = `${member.calling} did not ${isLoading ? "load" : "return"} within ${limitS} s`;
-      member.trouble ??= { kind: "hangs", message };
+      if (member.isDying) this.#stop();
+      const quietS = member.lookIfQuiet() / LOOKS_PER_S;
+      const limitS = member.seen(ThreadWord.State) === ThreadState.Loading ? LOADS_WITHIN_S : RETURNS_WITHIN_S;
+      if (this.#suspects.has(member)) member.trouble ??= troubleOfSuspect(member, quietS, limitS);
+      else if (quietS >= limitS - ALONE_S) {
+        this.#suspects.add(member);
+        this.#stop();
+      }
     }
   }
+}
+
+/** What became of a thread that was quiet for so long that all others were stopped; null while that is not known. */
+function troubleOfSuspect(member: CrewMember, quietS: number, limitS: number): ThreadTrouble | null {
+  if (member.isOver) {
+    const message = `nothing done for ${limitS - ALONE_S} s; there may be too many readers for this machine`;
+    return { kind: "starved", message };
+  }
+  if (quietS < limitS) return null;
+  const verb = limitS === LOADS_WITHIN_S ? "load" : "return";
+  return { kind: "hangs", message: `${member.calling} did not ${verb} within ${limitS} s` };
 }

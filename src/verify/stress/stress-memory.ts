@@ -37,7 +37,16 @@ export const ThreadWord = {
   Torn: 4,
 } as const;
 
-export const ThreadState = { Loading: 0, ProbingWrite: 1, ProbingRead: 2, Ready: 3, Running: 4, Parked: 5 } as const;
+export const ThreadState = {
+  Loading: 0,
+  ProbingWrite: 1,
+  ProbingRead: 2,
+  Ready: 3,
+  Running: 4,
+  Parked: 5,
+  /** Its JavaScript has ended, however; its thread is about to. */
+  Leaving: 6,
+} as const;
 
 /** Where a thread's words begin. @param slot 0 and on, one for each thread of a run */
 export function threadBase(slot: number): number {

@@ -24,6 +24,8 @@ async function main(): Promise<void> {
 async function work(task: ThreadTask, send: (message: ThreadMessage) => void): Promise<ThreadReport> {
   const { role, slot, file, memory, firstPage, maxRetries, fault } = task;
   const control = new ThreadControl(memory.control, slot);
+  // The others can make room at once: where there are more threads than cores, it takes long to be gone.
+  process.once("exit", () => control.show(ThreadWord.State, ThreadState.Leaving));
   const protocol = await loadProtocol(file);
   const { repairs } = probeProtocol(protocol, maxRetries, (called) =>
     control.show(ThreadWord.State, called === "write" ? ThreadState.ProbingWrite : ThreadState.ProbingRead),
