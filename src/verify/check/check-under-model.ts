@@ -44,7 +44,7 @@ export interface ModelFindings {
 }
 
 /** Looks at more graphs than this in one program: it is too large. */
-const MAX_STEPS = 20_000_000;
+const MAX_STEPS = 5_000_000;
 
 /**
  * Explores a protocol under a memory model, in programs that grow up to the bounds, until one breaks it.

@@ -34,6 +34,7 @@ const HUNG_MS = 10_000;
 const LOOK_MS = 200;
 /** Enough for every bound that is accepted, but for readers that store. */
 const HEAP_MB = 4_096;
+const SMALLER = "accepted: fewer updates, readers or retries";
 
 /**
  * Explores a protocol in a thread of its own, under one model after the other.
@@ -85,15 +86,18 @@ class Listener {
             reject(refused(message.message));
             return;
           case "too-large":
-            reject(refused(`${message.model}: ${message.message}; accepted: fewer updates, readers or retries`));
+            reject(refused(`under ${message.model} ${message.message}; ${SMALLER}`));
             return;
           case "done":
             resolve(this.#found);
             return;
         }
       });
-      worker.on("error", (error: unknown) => {
-        const text = error instanceof Error ? error.message : String(error);
+      worker.on("error", (error: NodeJS.ErrnoException) => {
+        const text = error.message;
+        if (error.code === "ERR_WORKER_OUT_OF_MEMORY") {
+          reject(refused(`its executions take more than ${HEAP_MB} MiB of memory; ${SMALLER}`));
+        }
         reject(new StealclockError("part-died", `the explorer of ${name} died: ${text}`));
       });
       worker.on("exit", (code) => {
