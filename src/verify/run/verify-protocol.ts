@@ -75,7 +75,7 @@ class Listener {
     this.results = new Promise((resolve, reject) => {
       const onAbort = (): void => reject(stopped());
       const watch = watchPulse(pulse, hungMs, (call) => {
-        reject(refused(`${call} did not come back within ${hungMs / 1000} s`));
+        reject(refused(`${call} did not return within ${hungMs / 1000} s`));
       });
       worker.on("message", (message: VerifyMessage) => {
         switch (message.kind) {
