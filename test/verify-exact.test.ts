@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isMadeOfAttempts } from "../src/verify/check/attempts.js";
 import { ProtocolThreads, type ReadResult } from "../src/verify/check/protocol-threads.js";
-import { ThreadStores } from "../src/verify/explore/explorer.js";
+import { explore, ThreadStores, TooLarge } from "../src/verify/explore/explorer.js";
 import type { Program, ProgramThread, Storing } from "../src/verify/explore/program.js";
 import { ThreadTrie } from "../src/verify/explore/thread-trie.js";
 import { loadProtocol } from "../src/verify/load-protocol.js";
+import { MODELS } from "../src/verify/models/models.js";
 import { PROTOCOL_WORDS, type Protocol } from "../src/verify/protocol.js";
 import { PROTOCOLS } from "../src/verify/protocols.js";
 import { ALL_MODELS, machineResultsOf, protocolNamed, recordAllAtomics, resultsOf } from "./verify-helpers.js";
@@ -194,6 +195,17 @@ test("a reader that stores more than it was said to is not explored as one that 
   assert.throws(
     () => resultsOf("sc", { ...program, threads: [program.threads[0], counting] }, 1),
     (error) => error instanceof ThreadStores && error.thread === 1 && error.storing === "anything",
+  );
+});
+
+test("an exploration that goes further than it was allowed to ends", () => {
+  const program = smallProgram(LOCKS[0], { updates: 1, readers: 1, maxRetries: 0 }, WHOLE);
+  const steps = (maxSteps: number): number => explore(program, MODELS.sc, maxSteps, () => {}).steps;
+  const all = steps(1_000_000);
+  assert.equal(steps(all), all);
+  assert.throws(
+    () => steps(all - 1),
+    (error) => error instanceof TooLarge && error.message.includes(`more than ${all - 1} beginnings`),
   );
 });
 
