@@ -6,7 +6,8 @@ import { ProtocolThreads, type ReadResult } from "../src/verify/check/protocol-t
 import { readProgram } from "../src/verify/check/read-program.js";
 import { runAlone } from "../src/verify/check/run-alone.js";
 import { diedStarts, FRESH } from "../src/verify/check/start.js";
-import { type Execution, explore } from "../src/verify/explore/explorer.js";
+import type { Execution } from "../src/verify/explore/execution.js";
+import { explore } from "../src/verify/explore/explorer.js";
 import type { Graph } from "../src/verify/explore/graph.js";
 import type { Program } from "../src/verify/explore/program.js";
 import { loadProtocol } from "../src/verify/load-protocol.js";

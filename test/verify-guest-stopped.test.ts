@@ -11,7 +11,8 @@ import {
 } from "../src/shared/pvclock-page.js";
 import { clearGuestStopped, setGuestStopped, writePage } from "../src/shared/version-protocol.js";
 import { runAlone } from "../src/verify/check/run-alone.js";
-import { type Execution, explore } from "../src/verify/explore/explorer.js";
+import type { Execution } from "../src/verify/explore/execution.js";
+import { explore } from "../src/verify/explore/explorer.js";
 import type { Program, ProgramThread } from "../src/verify/explore/program.js";
 import { ThreadTrie } from "../src/verify/explore/thread-trie.js";
 import type { ModelName } from "../src/verify/models/model.js";

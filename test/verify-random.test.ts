@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Execution, explore } from "../src/verify/explore/explorer.js";
+import type { Execution } from "../src/verify/explore/execution.js";
+import { explore } from "../src/verify/explore/explorer.js";
 import type { Graph } from "../src/verify/explore/graph.js";
 import type { Program } from "../src/verify/explore/program.js";
 import type { ModelName } from "../src/verify/models/model.js";
