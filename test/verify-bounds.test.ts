@@ -276,3 +276,22 @@ test("a retry more for changes than there are updates is found, though each read
   const { counterexample } = checkUnderModel(threads, MODELS.sc, { updates: 1, readers: 1, maxRetries: 1 });
   assert.equal(counterexample?.problem, "2 retries for a change, of 1 update");
 });
+
+test("and so it is where attempts are not alike", {
+  todo: "only a read that is made of attempts is held to the bound",
+}, async () => {
+  const { write } = await protocolOf("shipped");
+  // The try after a change is thrown away: two retries for one update.
+  const read: Read = (words, out, maxRetries) => {
+    let wasChanged = false;
+    for (let retries = 0; retries <= maxRetries; retries++) {
+      const isRight = tryOnce(words, out);
+      if (isRight && !wasChanged) return retries;
+      wasChanged = !isRight;
+    }
+    return -1;
+  };
+  const threads = new ProtocolThreads(recorder, { write, read });
+  const { holds } = checkUnderModel(threads, MODELS.sc, { updates: 1, readers: 1, maxRetries: 1 });
+  assert.equal(holds, false);
+});

@@ -240,12 +240,19 @@ test("stopped before anything was found it leaves with 130, and shows nothing", 
   assert.equal(stdout.text, "");
 });
 
+/** Only a command that hangs is still there after this: it is not left behind. */
+const NEVER_MS = 100_000;
+
 /** Runs the command as a process of its own; `onOutput` is told all of stdout whenever there is more. */
 async function run(
   args: readonly string[],
   onOutput: (child: ReturnType<typeof spawn>, stdout: string) => void = () => {},
 ) {
-  const child = spawn(process.execPath, [MAIN, "verify", ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [MAIN, "verify", ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: NEVER_MS,
+    killSignal: "SIGKILL",
+  });
   let stdout = "";
   let stderr = "";
   child.stdout.on("data", (chunk: Buffer) => {
