@@ -1,5 +1,6 @@
 import type { Counterexample } from "../../verify/check/check-under-model.js";
 import type { TimelineRow } from "../../verify/check/timeline.js";
+import { wrap } from "../format.js";
 
 const GAP = "  ";
 
@@ -18,7 +19,9 @@ export function timelineLines({ threads, rows }: Counterexample, width: number):
   const lead = (row: number): string => (numbers[row] ?? "").padStart(numberWidth) + GAP;
   if (total > width) {
     const nameWidth = Math.max(...threads.map((name) => name.length));
-    return rows.map(({ thread }, row) => lead(row) + threads[thread].padEnd(nameWidth) + GAP + texts[row]);
+    return rows.flatMap(({ thread }, row) =>
+      wrap(lead(row) + threads[thread].padEnd(nameWidth) + GAP + texts[row], width, " ".repeat(lead(row).length + 2)),
+    );
   }
   const cells = (cellOf: (thread: number) => string): string =>
     threads

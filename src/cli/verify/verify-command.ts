@@ -82,7 +82,7 @@ class VerifyCommand {
       if (!json) stdout.writeLines(headLines(bounds, stdout.width));
       await this.#verifyAll();
     } catch (error) {
-      if (!(error instanceof StealclockError && error.code === "stopped" && this.#verified.length > 0)) throw error;
+      if (!isStopped(error) || this.#verified.length === 0) throw error;
     } finally {
       stopListening();
       this.#erase();
@@ -106,10 +106,18 @@ class VerifyCommand {
         this.#showNext(found);
       }
     };
-    await Promise.all(Array.from({ length: lanes }, lane)).catch((error: unknown) => {
-      this.#outputs.stop.abort();
-      throw error;
-    });
+    const ending = async (): Promise<void> => {
+      try {
+        await lane();
+      } catch (error) {
+        this.#outputs.stop.abort();
+        throw error;
+      }
+    };
+    // Nothing may be shown any more once this is over. What was stopped says less than what stopped it.
+    const endings = await Promise.allSettled(Array.from({ length: lanes }, ending));
+    const errors = endings.flatMap((one): unknown[] => (one.status === "rejected" ? [one.reason] : []));
+    if (errors.length > 0) throw errors.find((error) => !isStopped(error)) ?? errors[0];
   }
 
   #verify(protocol: KnownProtocol): Promise<VerifyResult[]> {
@@ -141,4 +149,8 @@ class VerifyCommand {
     const { stderr } = this.#outputs;
     if (stderr.isTerminal) eraseLine(stderr.stream);
   }
+}
+
+function isStopped(error: unknown): boolean {
+  return error instanceof StealclockError && error.code === "stopped";
 }

@@ -13,6 +13,8 @@ export interface VerifiedProtocol {
 }
 
 const HEADS = ["model", "executions", "outcomes", "time", ""];
+/** Columns of words. */
+const LEFT = [0, 4];
 
 /**
  * Whether it came out as it has to: one that is right holds under every model, one that is broken fails under es, the
@@ -36,6 +38,19 @@ export function protocolLines(verified: VerifiedProtocol, width: number): string
   const { protocol, results } = verified;
   const isClean = protocol.expected === "clean";
   const surprise = isAsExpected(verified) ? "" : isClean ? ", and does not" : ", and not found to be";
+  const title = `${protocol.name} (${isClean ? "has to hold" : "broken on purpose"}${surprise})`;
+  const meaning = meaningOf(results);
+  return [
+    "",
+    ...wrap(title, width),
+    ...tableLines(results, width),
+    ...counterexampleLines(results, width),
+    ...(meaning === "" ? [] : indented(meaning, width)),
+  ];
+}
+
+/** A row for each model; where that is too wide, a sentence for each. */
+function tableLines(results: readonly VerifyResult[], width: number): string[] {
   const rows = results.map(({ model, executions, outcomes, durationNs, holds }) => [
     model,
     String(executions),
@@ -44,17 +59,18 @@ export function protocolLines(verified: VerifiedProtocol, width: number): string
     holds ? "holds" : "BROKEN",
   ]);
   const widths = HEADS.map((head, column) => Math.max(head.length, ...rows.map((row) => row[column].length)));
-  const line = (cells: readonly string[]): string =>
-    `  ${cells.map((cell, column) => (column === 0 || column === 4 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))).join("  ")}`.trimEnd();
-  const meaning = meaningOf(results);
-  return [
-    "",
-    `${protocol.name} (${isClean ? "has to hold" : "broken on purpose"}${surprise})`,
-    line(HEADS),
-    ...rows.map(line),
-    ...counterexampleLines(results, width),
-    ...(meaning === "" ? [] : wrap(meaning, width - 2).map((text) => `  ${text}`)),
-  ];
+  const lines = [HEADS, ...rows].map((cells) => {
+    const padded = cells.map((cell, at) => (LEFT.includes(at) ? cell.padEnd(widths[at]) : cell.padStart(widths[at])));
+    return `  ${padded.join("  ")}`.trimEnd();
+  });
+  if (lines.every((line) => line.length <= width)) return lines;
+  return rows.flatMap(([model, executions, outcomes, time, verdict]) =>
+    indented(`${model}: ${verdict}, ${executions} executions, ${outcomes} outcomes, ${time}`, width),
+  );
+}
+
+function indented(text: string, width: number): string[] {
+  return wrap(text, width - 2).map((line) => `  ${line}`);
 }
 
 function counterexampleLines(results: readonly VerifyResult[], width: number): string[] {
@@ -70,13 +86,14 @@ function counterexampleLines(results: readonly VerifyResult[], width: number): s
 }
 
 function exampleLines(models: readonly ModelName[], example: Counterexample, width: number): string[] {
-  const { problem, start, updates, maxRetries } = example;
+  const { problem, start, updates, maxRetries, rows } = example;
+  const sentence = `${problem[0].toUpperCase()}${problem.slice(1)}.`;
+  if (rows.length === 0) return indented(`Under ${models.join(", ")}: ${problem}.`, width);
   const size = `${start}, ${count(updates, "update")}, ${count(maxRetries, "retry", "retries")}`;
-  const head = `Shortest counterexample under ${models.join(", ")} (${size}):`;
   return [
-    ...wrap(head, width - 2).map((text) => `  ${text}`),
+    ...indented(`Shortest counterexample under ${models.join(", ")} (${size}):`, width),
     ...timelineLines(example, width - 4).map((text) => `    ${text}`),
-    ...wrap(`${problem[0].toUpperCase()}${problem.slice(1)}.`, width - 2).map((text) => `  ${text}`),
+    ...indented(sentence, width),
   ];
 }
 

@@ -1,12 +1,13 @@
 import { count } from "../../shared/text.js";
 import { type Execution, ThreadStores } from "../explore/execution.js";
 import { explore } from "../explore/explorer.js";
-import type { Storing, ThreadOutcome } from "../explore/program.js";
+import type { Graph } from "../explore/graph.js";
+import { type Storing, type ThreadOutcome, VERSION_LOCATION } from "../explore/program.js";
 import type { MemoryModel } from "../models/model.js";
 import { isMadeOfAttempts } from "./attempts.js";
 import { problemAtRest, problemWhenStopped } from "./progress-rules.js";
 import type { ProtocolThreads, ReadResult } from "./protocol-threads.js";
-import { type ReaderKind, readProgram, type Size } from "./read-program.js";
+import { type ReaderKind, readProgram, type Size, WRITER } from "./read-program.js";
 import { diedStarts, FRESH, type WholeUpdate, wholeUpdates } from "./start.js";
 import { changesOf, type TimelineRow, timelineOf } from "./timeline.js";
 import { tornBecause } from "./torn.js";
@@ -60,6 +61,8 @@ class ModelCheck {
   readonly #model: MemoryModel;
   readonly #bounds: Bounds;
   #storing: Storing = "nothing";
+  /** Not when it is known already that retries come without cause. */
+  #judgesRetries = true;
   #executions = 0;
   #outcomes = 0;
 
@@ -70,12 +73,15 @@ class ModelCheck {
   }
 
   run(): ModelFindings {
-    for (const size of this.#sizes()) {
+    const { updates, maxRetries } = this.#bounds;
+    const problem = problemAtRest(this.#threads, updates, maxRetries) ?? problemWhenStopped(this.#threads, maxRetries);
+    this.#judgesRetries = problem === null;
+    // A torn read says more than a retry too many. With one update it is soon found, or not at all.
+    const sizes = problem === null ? this.#sizes() : this.#sizes().filter((size) => size.updates === 1);
+    for (const size of sizes) {
       const found = this.#explore(size);
       if (found !== null) return this.#findings(found);
     }
-    const { updates, maxRetries } = this.#bounds;
-    const problem = problemAtRest(this.#threads, updates, maxRetries) ?? problemWhenStopped(this.#threads, maxRetries);
     if (problem === null) return this.#findings(null);
     return this.#findings({ problem, start: FRESH.text, updates, maxRetries, threads: [], rows: [] });
   }
@@ -129,11 +135,11 @@ class ModelCheck {
     const results = new Set<string>();
     let shortest: Counterexample | null = null;
     const { executions } = explore(program, this.#model, MAX_STEPS, ({ graph, outcomes }: Execution) => {
-      for (const outcome of outcomes.slice(1)) {
-        if (outcome === null) continue;
+      for (const [thread, outcome] of outcomes.entries()) {
+        if (outcome === null || thread === WRITER) continue;
         const result = outcome.result as ReadResult;
         results.add(resultKey(outcome, result));
-        const problem = problemOf(outcome, result, whole, size);
+        const problem = tornProblem(result, whole) ?? this.#retryProblem(graph, thread, outcome, size);
         if (problem === null) continue;
         const rows = timelineOf(graph);
         if (shortest === null || lengthOf(rows) < lengthOf(shortest.rows)) {
@@ -147,6 +153,14 @@ class ModelCheck {
     this.#outcomes += results.size;
     return shortest;
   }
+
+  #retryProblem(graph: Graph, thread: number, outcome: ThreadOutcome, { updates }: Size): string | null {
+    if (!this.#judgesRetries) return null;
+    const retries = changeRetriesOf(graph, thread, outcome);
+    return retries <= updates
+      ? null
+      : `${count(retries, "retry", "retries")} for a change, of ${count(updates, "update")}`;
+  }
 }
 
 /** What its caller can tell of a read. */
@@ -154,16 +168,23 @@ function resultKey({ oddRetries, changeRetries }: ThreadOutcome, { gaveUp, retri
   return gaveUp ? "gave up" : `${retries + oddRetries + changeRetries} ${out.join()}`;
 }
 
-function problemOf(
-  { changeRetries }: ThreadOutcome,
-  result: ReadResult,
-  whole: readonly WholeUpdate[],
-  { updates }: Size,
-): string | null {
+function tornProblem(result: ReadResult, whole: readonly WholeUpdate[]): string | null {
   const torn = tornBecause(result, whole);
-  if (torn !== null) return `the read ${torn}`;
-  if (changeRetries <= updates) return null;
-  return `${count(changeRetries, "retry", "retries")} for a change, of ${count(updates, "update")}`;
+  return torn === null ? null : `the read ${torn}`;
+}
+
+/**
+ * Retries for a version that changed. A reader that is not made of attempts only tells how many retries there were:
+ * where it met no odd version they were all for a change.
+ */
+function changeRetriesOf(graph: Graph, thread: number, { oddRetries, changeRetries, result }: ThreadOutcome): number {
+  const { gaveUp, retries } = result as ReadResult;
+  if (gaveUp || oddRetries + changeRetries > 0) return changeRetries;
+  const metOdd = graph.byThread[thread].some(
+    (event) =>
+      graph.isRead[event] !== 0 && graph.location[event] === VERSION_LOCATION && (graph.loaded[event] & 1) !== 0,
+  );
+  return metOdd ? 0 : retries;
 }
 
 /** Fewer events first, and of these the one with fewer changes between threads. */

@@ -2,6 +2,9 @@ import type { Program, ProgramThread, Storing } from "../explore/program.js";
 import type { ProtocolThreads, ReadResult } from "./protocol-threads.js";
 import type { Start } from "./start.js";
 
+/** The writer's place among a program's threads. */
+export const WRITER = 0;
+
 /** What is explored: so many updates, readers and retries, from this page. */
 export interface Size {
   readonly start: Start;

@@ -1,6 +1,7 @@
 import { type Graph, READS_NOTHING } from "../explore/graph.js";
 import { Relation } from "../explore/relation.js";
 import { addCoherence, addReadsFrom } from "../models/coherence-edges.js";
+import { WRITER } from "./read-program.js";
 
 /** One access of an execution, where it stands in a timeline. */
 export interface TimelineRow {
@@ -49,10 +50,7 @@ function rowOf(graph: Graph, event: number, order: readonly number[], row: numbe
   };
 }
 
-/** Its own loads are of no interest, but for what they lead to. */
-const WRITER = 0;
-
-/** Everything up to each reader's last load, and to the last store that somebody reads. */
+/** Everything up to each reader's last load, and to the last store that somebody reads; the writer's loads do not count. */
 function eventsShown(graph: Graph): boolean[] {
   const shown = new Array<boolean>(graph.count).fill(false);
   for (const own of graph.byThread) {

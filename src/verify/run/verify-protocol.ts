@@ -50,7 +50,10 @@ export async function verifyProtocol(options: VerifyOptions): Promise<VerifyResu
   const worker = new Worker(join(__dirname, "verify-worker.js"), {
     workerData,
     resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
+    stdout: true,
   });
+  // What a protocol prints is no part of the result.
+  worker.stdout.pipe(process.stderr, { end: false });
   try {
     return await new Listener(worker, new Int32Array(pulse), options).results;
   } finally {

@@ -41,7 +41,10 @@ export class CrewMember {
     this.#worker = new Worker(WORKER_FILE, {
       workerData: task,
       resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
+      stdout: true,
     });
+    // What a protocol prints is no part of the result.
+    this.#worker.stdout.pipe(process.stderr, { end: false });
     this.#worker.on("message", (message: ThreadMessage) => this.#hear(message));
     this.#worker.on("error", (error: unknown) =>
       this.#fail({ kind: "died", message: error instanceof Error ? error.message : String(error) }),
