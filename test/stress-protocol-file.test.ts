@@ -54,12 +54,16 @@ const REFUSED: readonly (readonly [what: string, source: string, message: RegExp
     /write\(\) number 1 leaves version 4; accepted/,
   ],
   ["does nothing", "export const write = () => {}, read = () => 0;", /does not give back what write\(\) wrote/],
-  ["read throws", `${WRITE}\n${readWith(`${LATER} throw new RangeError("far");`)}`, /read\(\) threw RangeError: far$/],
+  [
+    "read throws",
+    `${WRITE}\n${readWith(`${LATER} throw new RangeError("far");`)}`,
+    /read\(\) threw RangeError: far \(mine\.mjs:10\)$/,
+  ],
   ["throws no Error", `${WRITE}\n${readWith(`${LATER} throw null;`)}`, /read\(\) threw null$/],
   [
     "write throws",
     `export function write() { throw new TypeError("no"); }\n${readWith("")}`,
-    /write\(\) threw TypeError: no$/,
+    /write\(\) threw TypeError: no \(mine\.mjs:1\)$/,
   ],
   [
     "half a retry",

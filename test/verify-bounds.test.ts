@@ -265,6 +265,28 @@ test("words under the version of another update are torn, where the protocol tel
   assert.equal(counterexample?.problem, "the read accepted update 1 under version 0; it was written under 2");
 });
 
+test("a writer that leaves an update out is found with the writer at rest", async () => {
+  const { write, read } = await protocolOf("shipped");
+  const writers: [name: string, write: typeof write, problem: string][] = [
+    [
+      "every one",
+      () => {},
+      "with the writer at rest after 1 update a read found other words than the last write() was given",
+    ],
+    [
+      "the second",
+      (words, values) => (values[0] === 21 ? undefined : write(words, values)),
+      "with the writer at rest after 2 updates a read found other words than the last write() was given",
+    ],
+  ];
+  for (const [name, lazyWrite, problem] of writers) {
+    const threads = new ProtocolThreads(recorder, { write: lazyWrite, read });
+    const { holds, counterexample } = checkUnderModel(threads, MODELS.sc, { updates: 2, readers: 1, maxRetries: 1 });
+    assert.equal(holds, false, name);
+    assert.equal(counterexample?.problem, problem, name);
+  }
+});
+
 test("a try that is thrown away without cause is found with the writer at rest", async () => {
   const { write } = await protocolOf("shipped");
   // Throws away a try whose words are the first ones, as if the version had changed.

@@ -1,4 +1,5 @@
-import { pathToFileURL } from "node:url";
+import { basename, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Protocol } from "./protocol.js";
 
 /** A protocol that did what a protocol must not; the message says what, and goes on after the protocol's name. */
@@ -30,7 +31,19 @@ export async function loadProtocol(file: string): Promise<Protocol> {
   return (acceptedVersion === undefined ? { write, read } : { write, read, acceptedVersion }) as Protocol;
 }
 
-/** "TypeError: x is not a function", or what else was thrown. */
+/** "TypeError: x is not a function (mine.mjs:12)", or what else was thrown. */
 export function textOf(error: unknown): string {
-  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return error instanceof Error ? `${error.name}: ${error.message}${placeOf(error)}` : String(error);
 }
+
+/** Where in a module of the user's an error arose, as " (mine.mjs:12)"; "" when it did in none. */
+export function placeOf(error: Error): string {
+  const places = String(error.stack).matchAll(/(file:\/\/[^\s():]+):(\d+)/g);
+  for (const [, url, line] of places) {
+    if (!url.startsWith(OWN_MODULES)) return ` (${basename(fileURLToPath(url))}:${line})`;
+  }
+  return "";
+}
+
+/** The program's own modules. */
+const OWN_MODULES = pathToFileURL(join(__dirname, "..")).href;

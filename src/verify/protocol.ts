@@ -4,7 +4,7 @@
  */
 export interface Protocol {
   /** Writes one update. @param values PAYLOAD_WORDS words, for word 1 and on */
-  write(words: Int32Array, values: Int32Array): void;
+  write(words: Int32Array, values: Int32Array): unknown;
   /**
    * Reads one update.
    *

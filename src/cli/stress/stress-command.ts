@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { StealclockError } from "../../shared/errors.js";
 import { NS_PER_SECOND } from "../../shared/units.js";
-import type { KnownProtocol } from "../../verify/protocols.js";
+import { type KnownProtocol, PROTOCOLS } from "../../verify/protocols.js";
 import type { StressOptions } from "../../verify/stress/stress-run.js";
 import type { CliContext } from "../context.js";
 import type { Outputs } from "../run-emulate.js";
@@ -37,7 +37,7 @@ export function addStressCommand(
     )
     .helpOption("-h, --help", "show this")
     .showHelpAfterError("stealclock: accepted: see stealclock stress --help")
-    .addHelpText("after", EXAMPLES);
+    .addHelpText("after", `\nProtocols: ${PROTOCOLS.map(({ name }) => name).join(", ")}.\n${EXAMPLES}`);
   addStressFlags(command);
   command.action(async () => {
     const flags = readStressFlags(command, context.machine().cores);
@@ -83,7 +83,7 @@ class StressCommand {
       onLeave: () => this.#context.leave(LEFT_BY_SIGNAL),
     });
     try {
-      if (protocolFile !== null) await this.#instruments.checkProtocolFile(protocolFile);
+      if (protocolFile !== null) await this.#instruments.checkProtocolFile(protocolFile, this.#signal);
       await this.#runAll();
     } catch (error) {
       // What was stopped between two runs has the runs before it to show.
@@ -100,8 +100,12 @@ class StressCommand {
     for (const protocol of this.#flags.protocols) {
       if (this.#outputs.stop.signal.aborted) return;
       const run = await this.#instruments.stress(this.#optionsOf(protocol));
-      this.#judged.push(await judge(run, () => this.#instruments.killedByExplorer(protocol)));
+      this.#judged.push(await judge(run, () => this.#instruments.killedByExplorer(protocol, this.#signal)));
     }
+  }
+
+  get #signal(): AbortSignal {
+    return this.#outputs.stop.signal;
   }
 
   #optionsOf(protocol: KnownProtocol): StressOptions {
@@ -115,7 +119,7 @@ class StressCommand {
       durationNs: isBrief ? Math.min(durationNs, BROKEN_NS) : durationNs,
       maxRetries,
       ...(fault !== null && { fault }),
-      signal: this.#outputs.stop.signal,
+      signal: this.#signal,
       onProgress: (progress) => this.#progress.draw(`${protocol.name}${place}`, progress),
     };
   }

@@ -15,24 +15,27 @@ export interface StressInstruments {
    * finds one, as "es, arm"; null for none. "sc", "x86" or "tso" among them: it takes no reordering of loads, or of
    * stores.
    */
-  readonly killedByExplorer: (protocol: KnownProtocol) => Promise<{ readonly model: string } | null>;
+  readonly killedByExplorer: (
+    protocol: KnownProtocol,
+    signal: AbortSignal,
+  ) => Promise<{ readonly model: string } | null>;
   /**
    * Looks closely at a user's protocol before it is run.
    *
    * @throws StealclockError "bad-input", naming the file and what is wrong with it
    */
-  readonly checkProtocolFile: (file: string) => Promise<void>;
+  readonly checkProtocolFile: (file: string, signal: AbortSignal) => Promise<void>;
 }
 
 export const STRESS_INSTRUMENTS: StressInstruments = {
   stress,
-  killedByExplorer: async (protocol) => {
-    const results = await verifyProtocol({ protocol, models: MODEL_NAMES, bounds: DEFAULT_BOUNDS });
+  killedByExplorer: async (protocol, signal) => {
+    const results = await verifyProtocol({ protocol, models: MODEL_NAMES, bounds: DEFAULT_BOUNDS, signal });
     const killing = results.filter(({ holds }) => !holds).map(({ model }) => model);
     return killing.length === 0 ? null : { model: killing.join(", ") };
   },
   // What it may not do shows in the smallest programs. Whether it is right is not asked here.
-  checkProtocolFile: async (file) => {
-    await verifyProtocol({ protocol: protocolOfFile(file), models: ["sc"], bounds: SMALLEST_BOUNDS });
+  checkProtocolFile: async (file, signal) => {
+    await verifyProtocol({ protocol: protocolOfFile(file), models: ["sc"], bounds: SMALLEST_BOUNDS, signal });
   },
 };

@@ -1,4 +1,5 @@
 import { count } from "../../shared/text.js";
+import { PROTOCOLS } from "../../verify/protocols.js";
 import type { Fault, StressRun } from "../../verify/stress/stress-run.js";
 import type { JudgedRun } from "./judged-run.js";
 
@@ -12,6 +13,7 @@ export function stressSentences(judged: readonly JudgedRun[], planned: number, a
     ...judged.flatMap(troubleOf),
     ...faultSentences(judged),
     ...survivorSentences(judged, arch),
+    ...unknownSentences(judged),
     outcome(judged, planned),
   ];
 }
@@ -91,6 +93,17 @@ function survivorSentences(judged: readonly JudgedRun[], arch: string): string[]
 const X86 = ["x64", "ia32"];
 /** Names of models that keep loads, and stores, in order. */
 const TEARS_IN_ORDER = /\b(sc|x86|tso)\b/;
+
+/** A run proves nothing of an ordering that this processor keeps anyway. */
+function unknownSentences(judged: readonly JudgedRun[]): string[] {
+  return judged
+    .filter(({ run, ok }) => ok === true && PROTOCOLS.every(({ name }) => name !== run.protocol))
+    .map(
+      ({ run }) =>
+        "A run shows no ordering that is missing where the processor keeps it anyway, as x86 does: see stealclock verify " +
+        `--protocol-file ${run.protocol}`,
+    );
+}
 
 function outcome(judged: readonly JudgedRun[], planned: number): string {
   const bad = judged.filter(({ ok }) => ok === false).map(({ run }) => run.protocol);

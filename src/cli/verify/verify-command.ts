@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { StealclockError } from "../../shared/errors.js";
-import type { KnownProtocol } from "../../verify/protocols.js";
+import { type KnownProtocol, PROTOCOLS } from "../../verify/protocols.js";
 import { type VerifyResult, verifyProtocol } from "../../verify/run/verify-protocol.js";
 import type { CliContext } from "../context.js";
 import type { Outputs } from "../run-emulate.js";
@@ -39,7 +39,7 @@ export function addVerifyCommand(
     )
     .helpOption("-h, --help", "show this")
     .showHelpAfterError("stealclock: accepted: see stealclock verify --help")
-    .addHelpText("after", EXAMPLES);
+    .addHelpText("after", `\nProtocols: ${PROTOCOLS.map(({ name }) => name).join(", ")}.\n${EXAMPLES}`);
   addVerifyFlags(command);
   command.action(async () => {
     finish(await new VerifyCommand(readVerifyFlags(command), context, outputs).run());
@@ -70,12 +70,12 @@ class VerifyCommand {
 
   /** @returns the exit code */
   async run(): Promise<number> {
-    const { stop, stdout } = this.#outputs;
+    const { stdout } = this.#outputs;
     const { protocols, json, bounds } = this.#flags;
     const stopListening = listenForStop({
       source: this.#context.signals,
       nowMs: this.#context.nowMs,
-      onStop: () => stop.abort(),
+      onStop: () => this.#stop(),
       onLeave: () => this.#context.leave(LEFT_BY_SIGNAL),
     });
     try {
@@ -89,7 +89,7 @@ class VerifyCommand {
     }
     const isComplete = this.#verified.length === protocols.length;
     if (json) stdout.write(`${JSON.stringify(verifyDocument(this.#verified, isComplete), null, 2)}\n`);
-    else if (protocols.length > 1) stdout.writeLines(summaryLines(this.#verified, stdout.width));
+    else if (protocols.length > 1) stdout.writeLines(summaryLines(this.#verified, protocols.length, stdout.width));
     if (!this.#verified.every(isAsExpected)) return 1;
     return isComplete ? 0 : LEFT_BY_SIGNAL;
   }
@@ -138,6 +138,12 @@ class VerifyCommand {
       this.#erase();
       if (!json) this.#outputs.stdout.writeLines(protocolLines(verified, this.#outputs.stdout.width));
     }
+  }
+
+  #stop(): void {
+    this.#outputs.stop.abort();
+    this.#erase();
+    this.#outputs.stderr.write("stealclock: stopping; once more leaves at once\n");
   }
 
   #draw(text: string): void {

@@ -29,7 +29,8 @@ export function headLines({ updates, readers, maxRetries }: Bounds, width: numbe
   const text =
     `Every execution of one writer with ${count(updates, "update")} and ${count(readers, "reader")}, ` +
     `at most ${count(maxRetries, "retry", "retries")}, over the 8 words of a page; of pages whose writer died; and of more ` +
-    "retries, to see that they end.";
+    'retries, to see that they end. Word w of update u is u * 10 + w. "not row n": a load that did not return the ' +
+    "latest store above it.";
   return wrap(text, width);
 }
 
@@ -37,7 +38,11 @@ export function headLines({ updates, readers, maxRetries }: Bounds, width: numbe
 export function protocolLines(verified: VerifiedProtocol, width: number): string[] {
   const { protocol, results } = verified;
   const isClean = protocol.expected === "clean";
-  const surprise = isAsExpected(verified) ? "" : isClean ? ", and does not" : ", and not found to be";
+  const surprise = isAsExpected(verified)
+    ? ""
+    : isClean
+      ? ", and does not"
+      : ", and not found to be within these bounds";
   const title = `${protocol.name} (${isClean ? "has to hold" : "broken on purpose"}${surprise})`;
   const meaning = meaningOf(results);
   return [
@@ -116,15 +121,16 @@ function meaningOf(results: readonly VerifyResult[]): string {
   return sentences.join(" ");
 }
 
-/** "19 protocols: ..." */
-export function summaryLines(verified: readonly VerifiedProtocol[], width: number): string[] {
+/** "19 protocols: ..." @param planned how many there would be */
+export function summaryLines(verified: readonly VerifiedProtocol[], planned: number, width: number): string[] {
   const surprises = verified.filter((one) => !isAsExpected(one)).map(({ protocol }) => protocol.name);
   const clean = verified.filter(({ protocol }) => protocol.expected === "clean").length;
   const found = verified.filter(({ results }) => results.some(({ holds }) => !holds)).length;
   const text =
     `${count(verified.length, "protocol")}: ${clean} had to hold, ${found} ${found === 1 ? "was" : "were"} found broken. ` +
     (surprises.length === 0 ? "All came out as they have to." : `Not as they have to: ${surprises.join(", ")}.`);
-  return ["", ...wrap(text, width)];
+  const stopped = `Stopped: ${verified.length} of ${planned} protocols were explored. `;
+  return ["", ...wrap(verified.length < planned ? stopped + text : text, width)];
 }
 
 /** The document of `--json`. */

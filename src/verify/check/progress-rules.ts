@@ -1,4 +1,5 @@
 import { count } from "../../shared/text.js";
+import { payloadOf } from "./payload.js";
 import type { ProtocolThreads, ReadResult } from "./protocol-threads.js";
 import { runAlone } from "./run-alone.js";
 import { diedStarts, FRESH, wholeUpdates } from "./start.js";
@@ -11,12 +12,14 @@ import { tornBecause } from "./torn.js";
  * @returns what breaks it, or null
  */
 export function problemAtRest(threads: ProtocolThreads, updates: number, maxRetries: number): string | null {
-  for (const { update, words, version } of wholeUpdates(threads, FRESH, updates)) {
-    const result = runAlone(threads.reader(maxRetries), [version, ...words]).result as ReadResult;
+  for (const { update, memory } of wholeUpdates(threads, FRESH, updates)) {
+    const result = runAlone(threads.reader(maxRetries), memory).result as ReadResult;
     const when = `with the writer at rest after ${count(update, "update")} a read`;
     if (result.gaveUp) return `${when} gave up`;
     if (result.retries > 0) return `${when} needed ${count(result.retries, "retry", "retries")}`;
-    if (!words.every((value, index) => value === result.out[index])) return `${when} returned other words`;
+    const isLast = payloadOf(update).every((value, index) => value === result.out[index]);
+    if (!isLast)
+      return `${when} found other words than ${update === 0 ? "those of the page" : "the last write() was given"}`;
   }
   return null;
 }

@@ -34,7 +34,7 @@ export class ProtocolThreads {
     return kept(this.#writers, `${firstUpdate}+${updates}`, () => {
       const code = (words: Int32Array): void => {
         for (let update = firstUpdate; update < firstUpdate + updates; update++) {
-          this.#protocol.write(words, payloadOf(update));
+          refusePromise(this.#protocol.write(words, payloadOf(update)));
         }
       };
       return new ThreadTrie(this.#recorder, "write()", code, updates * MAX_LOADS_A_TRY);
@@ -57,6 +57,7 @@ export class ProtocolThreads {
   #read(words: Int32Array, maxRetries: number): ReadResult {
     const out = new Int32Array(PAYLOAD_WORDS);
     const retries: unknown = this.#protocol.read(words, out, maxRetries);
+    refusePromise(retries);
     if (typeof retries !== "number" || !Number.isInteger(retries) || retries < -1 || retries > maxRetries) {
       throw new ProtocolFault(
         `returned ${String(retries)}; accepted: the number of retries, 0 to ${maxRetries}, or -1 when it gave up`,
@@ -65,6 +66,13 @@ export class ProtocolThreads {
     const version = this.#protocol.acceptedVersion?.() ?? null;
     return { retries, gaveUp: retries === -1, out: [...out], version };
   }
+}
+
+/** What is async swallows even the explorer's own exception. */
+function refusePromise(result: unknown): void {
+  if (!(result instanceof Promise)) return;
+  result.catch(() => {});
+  throw new ProtocolFault("returned a promise; accepted: a plain function, not an async one");
 }
 
 function kept<K, V>(map: Map<K, V>, key: K, make: () => V): V {

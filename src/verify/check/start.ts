@@ -1,4 +1,4 @@
-import { PAYLOAD_WORDS, PROTOCOL_WORDS } from "../protocol.js";
+import { PROTOCOL_WORDS } from "../protocol.js";
 import { payloadOf } from "./payload.js";
 import type { ProtocolThreads } from "./protocol-threads.js";
 import { runAlone } from "./run-alone.js";
@@ -32,24 +32,24 @@ export function diedStarts(threads: ProtocolThreads): Start[] {
   return starts;
 }
 
-/** What may be accepted of a page: each update that is whole, and the version under which it was written. */
+/** What may be accepted of a page: the words that an update was given, under the version at which it was complete. */
 export interface WholeUpdate {
   readonly update: number;
-  readonly words: readonly number[];
-  /** The page's version when the update was complete. */
   readonly version: number;
+  /** The page when it was complete. */
+  readonly memory: readonly number[];
 }
 
 /** All whole updates of a page, from its start to after so many more. */
 export function wholeUpdates(threads: ProtocolThreads, start: Start, updates: number): WholeUpdate[] {
   const whole: WholeUpdate[] = [];
   for (let update = 0; update < start.firstUpdate; update++) {
-    whole.push({ update, words: [...payloadOf(update)], version: start.memory[0] });
+    whole.push({ update, version: start.memory[0], memory: start.memory });
   }
   let { memory } = start;
   for (let update = start.firstUpdate; update < start.firstUpdate + updates; update++) {
     memory = runAlone(threads.writer(update, 1), memory).memory;
-    whole.push({ update, words: memory.slice(1, 1 + PAYLOAD_WORDS), version: memory[0] });
+    whole.push({ update, version: memory[0], memory });
   }
   return whole;
 }

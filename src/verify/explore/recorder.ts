@@ -72,7 +72,10 @@ export class Recorder {
     } catch (error) {
       if (error === UNDECIDED) return { accesses: this.#accesses, ended: false, result: undefined };
       if (error instanceof ProtocolFault) throw error;
-      throw new ProtocolFault(`threw ${textOf(error)}`);
+      const fault = new ProtocolFault(`threw ${textOf(error)}`);
+      // Where it arose is in the text; here is not the place.
+      fault.stack = "";
+      throw fault;
     } finally {
       this.#pulse[PULSE_WORD]++;
     }

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { placeOf } from "../load-protocol.js";
 import { type Access, type ReadAccess, sameAccess } from "./access.js";
 import { ProtocolFault } from "./protocol-fault.js";
 import type { CallName, Recorder, Recording } from "./recorder.js";
@@ -92,7 +93,7 @@ export class ThreadTrie {
     try {
       return this.#recorder.run(this.#name, this.#code, loaded);
     } catch (error) {
-      throw error instanceof ProtocolFault ? this.#fault(error.message) : error;
+      throw error instanceof ProtocolFault ? this.#fault(error.message + placeOf(error)) : error;
     }
   }
 

@@ -3,6 +3,7 @@ import { Worker } from "node:worker_threads";
 import { StealclockError } from "../../shared/errors.js";
 import type { Bounds, Counterexample } from "../check/check-under-model.js";
 import { CALL_WORD, CALLS, type CallName, PULSE_WORD, PULSE_WORDS } from "../explore/recorder.js";
+import { placeOf, textOf } from "../load-protocol.js";
 import type { ModelName } from "../models/model.js";
 import type { KnownProtocol } from "../protocols.js";
 import type { VerifyMessage, VerifyWorkerData } from "./messages.js";
@@ -101,10 +102,14 @@ class Listener {
         if (error.code === "ERR_WORKER_OUT_OF_MEMORY") {
           reject(refused(`its executions take more than ${HEAP_MB} MiB of memory; ${SMALLER}`));
         }
+        // What its module does by itself, in a timer or a promise, is the protocol's doing.
+        if (placeOf(error) !== "") reject(refused(`threw ${textOf(error)}`));
         reject(new StealclockError("part-died", `the explorer of ${name} died: ${text}`));
       });
       worker.on("exit", (code) => {
-        reject(refused(`ended the explorer's thread with code ${code}`));
+        reject(
+          refused(`ended its thread with code ${code}: by process.exit, or an import that waits for what never comes`),
+        );
       });
       options.signal?.addEventListener("abort", onAbort, { once: true });
       const settle = (): void => {

@@ -35,6 +35,7 @@ class Reader {
   reads = 0;
   readonly #parts: ReaderParts;
   readonly #out = new Int32Array(PAYLOAD_WORDS);
+  #phase = 0;
   #gaveUp = 0;
   #overlaps = 0;
   #torn = 0;
@@ -48,19 +49,19 @@ class Reader {
   readUntilStopped(): void {
     const { pages, control, firstPage, trap } = this.#parts;
     let page = firstPage % pages.length;
-    for (let phase = control.command; phase !== STOP; phase = control.command) {
+    this.#phase = control.command;
+    while (control.command !== STOP) {
       const words = pages[page];
       page = page + 1 === pages.length ? 0 : page + 1;
       trap?.look(words);
-      this.#readOnce(words, this.tallies[phase]);
+      this.#readOnce(words);
       control.show(ThreadWord.Done, this.reads);
     }
   }
 
-  #readOnce(words: Int32Array, tally: ReadTally): void {
+  #readOnce(words: Int32Array): void {
     const { protocol, control, maxRetries } = this.#parts;
     this.reads++;
-    tally.reads++;
     // The harness's own two looks: whatever the read makes of it, was the writer at work meanwhile? The first stands
     // before all accesses of the read and the second after them, as every access through Atomics keeps its place.
     const before = Atomics.load(words, VERSION_WORD);
@@ -68,6 +69,8 @@ class Reader {
       this.reads % LATENCY_EVERY === 0 ? this.#timedRead(words) : protocol.read(words, this.#out, maxRetries);
     const after = Atomics.load(words, VERSION_WORD);
     const retries = checkedRetries(returned, maxRetries);
+    const tally = this.#tallyNow();
+    tally.reads++;
     this.#noteOverlap(tally, before, after, retries);
     if (retries === GAVE_UP) {
       tally.gaveUp++;
@@ -80,6 +83,13 @@ class Reader {
     const tries = retries === GAVE_UP ? maxRetries : retries;
     tally.retries += tries;
     this.retryCounts[tries]++;
+  }
+
+  /** Of the phase in which a read ended: one that began while the writer was dead may be served by the next. */
+  #tallyNow(): ReadTally {
+    const phase = this.#parts.control.command;
+    if (phase !== STOP) this.#phase = phase;
+    return this.tallies[this.#phase];
   }
 
   #timedRead(words: Int32Array): number {
