@@ -280,3 +280,24 @@ test("litmus R: a load may overtake a store to another word where stores are buf
     assert.equal(outcomes.includes("1,2 0"), model !== "sc", model);
   }
 });
+
+test("litmus SB: a compareExchange that fails empties x86's store buffer all the same", () => {
+  const thread =
+    (stored: number, loaded: number): LitmusThread =>
+    (words, atomics) => {
+      words[stored] = 1;
+      atomics.compareExchange(words, 2, 5, 6);
+      return [words[loaded]];
+    };
+  const program = litmusProgram(3, [thread(X, Y), thread(Y, X)]);
+  assert.equal(outcomesUnder("tso", program).includes("0,0"), false);
+  assert.equal(outcomesUnder("es", program).includes("0,0"), true);
+});
+
+test("litmus LB of three threads: an atomic load may be in the cycle, as long as another is read ahead", () => {
+  const program = litmusProgram(3, ["X? y=1", "y? z=1", "z? X=1"]);
+  for (const model of ["sc", "tso", "es", "arm"] as const) {
+    const isWeak = model === "es" || model === "arm";
+    assert.equal(outcomesUnder(model, program).includes("1,1,1"), isWeak, model);
+  }
+});

@@ -96,6 +96,25 @@ const BAD_FILES: readonly BadFile[] = [
     says: ["read() keeps state between calls"],
   },
   {
+    name: "keeps what it accepted for when it gives up",
+    text: `${WRITE}
+let last = null;
+export function read(words, out, maxRetries) {
+  for (let retries = 0; retries <= maxRetries; retries++) {
+    const version = Atomics.load(words, 0);
+    if ((version & 1) !== 0) continue;
+    for (let word = 1; word < 8; word++) out[word - 1] = Atomics.load(words, word);
+    if (Atomics.load(words, 0) !== version) continue;
+    last = Int32Array.from(out);
+    return retries;
+  }
+  if (last === null) return -1;
+  out.set(last);
+  return maxRetries;
+}`,
+    says: ["read() keeps state between calls, or draws lots"],
+  },
+  {
     name: "draws lots",
     text: reading("out[0] = Math.floor(Math.random() * 2 ** 30); return 0;"),
     says: ["read() keeps state between calls, or draws lots"],

@@ -236,7 +236,8 @@ test("stopped before anything was found it leaves with 130, and shows nothing", 
   signals.emit("SIGINT");
   const { exitCode, stderr } = await verifying;
   assert.equal(exitCode, 130);
-  assert.equal(stderr, "stealclock: stopped before the exploration was complete\n");
+  const stopped = "stealclock: stopped before the exploration was complete\n";
+  assert.equal(stderr, `stealclock: stopping; once more leaves at once\n${stopped}`);
   assert.equal(stdout.text, "");
 });
 

@@ -120,7 +120,7 @@ class ConcreteThreads {
   }
 
   startOf({ start }: Counterexample): Start {
-    const starts = whileRecorded(this.#recorder, () => [FRESH, ...diedStarts(this.#threads)]);
+    const starts = whileRecorded(this.#recorder, () => [FRESH, ...diedStarts(this.#threads, 2)]);
     const found = starts.find(({ text }) => text === start);
     assert.ok(found !== undefined, `${start} is one of the protocol's pages`);
     return found;
@@ -136,7 +136,7 @@ class ConcreteThreads {
     if (!isFresh || example.maxRetries > 0) this.assertNothingTorn({ ...fresh, maxRetries: 0 });
     if (!isFresh) this.assertNothingTorn({ ...fresh, maxRetries: 1 });
     if (example.updates === 1) return;
-    const died = whileRecorded(this.#recorder, () => diedStarts(this.#threads));
+    const died = whileRecorded(this.#recorder, () => diedStarts(this.#threads, 2));
     for (const start of died) this.assertNothingTorn({ ...fresh, start, maxRetries: 1 });
   }
 

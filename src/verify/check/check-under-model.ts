@@ -1,14 +1,13 @@
 import { count } from "../../shared/text.js";
-import { type Execution, ThreadStores } from "../explore/execution.js";
+import { type Execution, NotMadeOfAttempts, ThreadStores } from "../explore/execution.js";
 import { explore } from "../explore/explorer.js";
 import type { Graph } from "../explore/graph.js";
 import { type Storing, type ThreadOutcome, VERSION_LOCATION } from "../explore/program.js";
 import type { MemoryModel } from "../models/model.js";
-import { isMadeOfAttempts } from "./attempts.js";
 import { problemAtRest, problemWhenStopped } from "./progress-rules.js";
 import type { ProtocolThreads, ReadResult } from "./protocol-threads.js";
 import { type ReaderKind, readProgram, type Size, WRITER } from "./read-program.js";
-import { diedStarts, FRESH, type WholeUpdate, wholeUpdates } from "./start.js";
+import { ABOUT_TO_WRAP, diedStarts, FRESH, type WholeUpdate, wholeUpdates } from "./start.js";
 import { changesOf, type TimelineRow, timelineOf } from "./timeline.js";
 import { tornBecause } from "./torn.js";
 
@@ -61,6 +60,7 @@ class ModelCheck {
   readonly #model: MemoryModel;
   readonly #bounds: Bounds;
   #storing: Storing = "nothing";
+  #madeOfAttempts = true;
   /** Not when it is known already that retries come without cause. */
   #judgesRetries = true;
   #executions = 0;
@@ -74,7 +74,9 @@ class ModelCheck {
 
   run(): ModelFindings {
     const { updates, maxRetries } = this.#bounds;
-    const problem = problemAtRest(this.#threads, updates, maxRetries) ?? problemWhenStopped(this.#threads, maxRetries);
+    const problem =
+      problemAtRest(this.#threads, FRESH, updates, maxRetries) ??
+      problemWhenStopped(this.#threads, updates, maxRetries);
     this.#judgesRetries = problem === null;
     // A torn read says more than a retry too many. With one update it is soon found, or not at all.
     const sizes = problem === null ? this.#sizes() : this.#sizes().filter((size) => size.updates === 1);
@@ -96,15 +98,17 @@ class ModelCheck {
   }
 
   /**
-   * From small to large, so that what is found first is short: one update without a retry and with one, pages of writers
-   * that died, then all updates, and last as many retries as show that no more of them come from a change than there are updates.
+   * From small to large, so that what is found first is short: one update without a retry and with one, of readers among
+   * themselves, about to wrap, and on pages of writers that died, then all updates, and last as many retries as show that no more of them come from a change than there are updates.
    */
   #sizes(): Size[] {
     const { updates, readers, maxRetries } = this.#bounds;
-    const died = diedStarts(this.#threads).map((start) => ({ start, updates: 1, readers: 1, maxRetries }));
+    const died = diedStarts(this.#threads, updates).map((start) => ({ start, updates: 1, readers: 1, maxRetries }));
     const sizes: Size[] = [
       { start: FRESH, updates: 1, readers: 1, maxRetries: 0 },
       { start: FRESH, updates: 1, readers: 1, maxRetries },
+      { start: FRESH, updates: 0, readers: 2, maxRetries },
+      { start: ABOUT_TO_WRAP, updates: 1, readers: 1, maxRetries },
       ...died,
       { start: FRESH, updates, readers, maxRetries: 0 },
       { start: FRESH, updates, readers, maxRetries },
@@ -115,18 +119,15 @@ class ModelCheck {
 
   #explore(size: Size): Counterexample | null {
     try {
-      return this.#exploreAs(size, { storing: this.#storing, madeOfAttempts: this.#isMadeOfAttempts(size) });
+      const madeOfAttempts = this.#madeOfAttempts && size.maxRetries > 0;
+      return this.#exploreAs(size, { storing: this.#storing, madeOfAttempts });
     } catch (error) {
-      if (!(error instanceof ThreadStores)) throw error;
-      this.#storing = error.storing;
+      // What was assumed of the readers is not so: once more, without.
+      if (error instanceof ThreadStores) this.#storing = error.storing;
+      else if (error instanceof NotMadeOfAttempts) this.#madeOfAttempts = false;
+      else throw error;
       return this.#explore(size);
     }
-  }
-
-  #isMadeOfAttempts({ maxRetries, updates }: Size): boolean {
-    return this.#threads.once(`attempts ${maxRetries} ${updates}`, () =>
-      isMadeOfAttempts(this.#threads, maxRetries, updates),
-    );
   }
 
   #exploreAs(size: Size, kind: ReaderKind): Counterexample | null {
@@ -156,11 +157,20 @@ class ModelCheck {
 
   #retryProblem(graph: Graph, thread: number, outcome: ThreadOutcome, { updates }: Size): string | null {
     if (!this.#judgesRetries) return null;
+    if (updates === 0) return problemOfReaders(outcome);
     const retries = changeRetriesOf(graph, thread, outcome);
     return retries <= updates
       ? null
       : `${count(retries, "retry", "retries")} for a change, of ${count(updates, "update")}`;
   }
+}
+
+/** Readers that store may be in each other's way, but not so that they have to try again. */
+function problemOfReaders({ oddRetries, changeRetries, result }: ThreadOutcome): string | null {
+  const { gaveUp, retries } = result as ReadResult;
+  if (gaveUp) return "with no writer at work a read gave up";
+  const all = oddRetries + changeRetries + retries;
+  return all === 0 ? null : `with no writer at work a read needed ${count(all, "retry", "retries")}`;
 }
 
 /** What its caller can tell of a read. */

@@ -22,7 +22,6 @@ export class ProtocolThreads {
   readonly #protocol: Protocol;
   readonly #writers = new Map<string, ThreadTrie>();
   readonly #readers = new Map<number, ThreadTrie>();
-  readonly #known = new Map<string, boolean>();
 
   constructor(recorder: Recorder, protocol: Protocol) {
     this.#recorder = recorder;
@@ -49,9 +48,9 @@ export class ProtocolThreads {
     });
   }
 
-  /** A property of the protocol's code, found once for all models. */
-  once(name: string, find: () => boolean): boolean {
-    return kept(this.#known, name, find);
+  /** Whether the protocol still does what it did, now that much else was called. @throws ProtocolFault when it does not */
+  recheck(): void {
+    for (const trie of [...this.#writers.values(), ...this.#readers.values()]) trie.recheck();
   }
 
   #read(words: Int32Array, maxRetries: number): ReadResult {

@@ -1,6 +1,7 @@
+import type { Attempts } from "../explore/attempts.js";
 import type { Program, ProgramThread, Storing } from "../explore/program.js";
 import type { ProtocolThreads, ReadResult } from "./protocol-threads.js";
-import type { Start } from "./start.js";
+import { type Start, wholeUpdates } from "./start.js";
 
 /** The writer's place among a program's threads. */
 export const WRITER = 0;
@@ -36,13 +37,25 @@ export function readProgram(threads: ProtocolThreads, size: Size, { storing, mad
   const reader = {
     trie: threads.reader(madeOfAttempts ? 0 : maxRetries),
     storing,
-    attempts: madeOfAttempts ? { count: maxRetries + 1, failed } : null,
+    attempts: madeOfAttempts ? attemptsOf(threads, size) : null,
   };
   const readers = storing === "anything" ? size.readers : 1;
   const names = readers === 1 ? ["reader"] : Array.from({ length: readers }, (_, index) => `reader ${index}`);
   return { initial: start.memory, threads: [writer, ...names.map((name) => ({ ...reader, name }))] };
 }
 
-function failed(result: unknown): boolean {
-  return (result as ReadResult).gaveUp;
+function attemptsOf(threads: ProtocolThreads, { start, updates, maxRetries }: Size): Attempts {
+  return {
+    count: maxRetries + 1,
+    whole: threads.reader(maxRetries),
+    failed: (result) => (result as ReadResult).gaveUp,
+    agree: (whole, last, attempt) => isSameResult(whole as ReadResult, last as ReadResult, attempt),
+    pages: wholeUpdates(threads, start, updates).map(({ memory }) => memory),
+  };
+}
+
+function isSameResult(whole: ReadResult, last: ReadResult, retries: number): boolean {
+  if (whole.gaveUp || last.gaveUp) return whole.gaveUp === last.gaveUp;
+  const same = whole.out.every((value, index) => value === last.out[index]);
+  return same && whole.retries === last.retries + retries && whole.version === last.version;
 }

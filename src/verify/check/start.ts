@@ -1,3 +1,4 @@
+import { count } from "../../shared/text.js";
 import { PROTOCOL_WORDS } from "../protocol.js";
 import { payloadOf } from "./payload.js";
 import type { ProtocolThreads } from "./protocol-threads.js";
@@ -19,18 +20,32 @@ export const FRESH: Start = {
   firstUpdate: 1,
 };
 
-/** Pages as the protocol's own writer leaves them when it dies within an update, at each of its stores but the last. */
-export function diedStarts(threads: ProtocolThreads): Start[] {
-  const writer = threads.writer(1, 1);
+/** As FRESH, but the version of the next update is 0: it has all bits set until then. */
+export const ABOUT_TO_WRAP: Start = {
+  ...FRESH,
+  text: "a page whose version is about to wrap",
+  memory: [-2, ...payloadOf(0)],
+};
+
+/** Pages as the protocol's own writer leaves them when it dies within one of its updates, after each store but the last. */
+export function diedStarts(threads: ProtocolThreads, updates: number): Start[] {
   const starts: Start[] = [];
-  for (let stores = 1; stores <= 4 * PROTOCOL_WORDS; stores++) {
-    const { memory, ended } = runAlone(writer, FRESH.memory, stores);
-    if (ended || runAlone(writer, FRESH.memory).stores === stores) return starts;
-    const text = `a page whose writer died after ${stores} ${stores === 1 ? "store" : "stores"}`;
-    starts.push({ text, memory, firstUpdate: 2 });
+  let whole = FRESH.memory;
+  for (let update = 1; update <= updates; update++) {
+    const writer = threads.writer(update, 1);
+    const { stores: all, memory: next } = runAlone(writer, whole);
+    for (let stores = 1; stores < Math.min(all, MAX_STORES); stores++) {
+      const after = `${count(stores, "store")} of update ${update}`;
+      const { memory } = runAlone(writer, whole, stores);
+      starts.push({ text: `a page whose writer died after ${after}`, memory, firstUpdate: update + 1 });
+    }
+    whole = next;
   }
   return starts;
 }
+
+/** Of a writer that stores to every word more than once, the first. */
+const MAX_STORES = 4 * PROTOCOL_WORDS;
 
 /** What may be accepted of a page: the words that an update was given, under the version at which it was complete. */
 export interface WholeUpdate {

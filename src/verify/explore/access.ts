@@ -22,7 +22,7 @@ export type ReadAccess = Extract<Access, { kind: "load" | "rmw" }>;
 
 /**
  * What a read-modify-write stores, given what it loaded; null for a compareExchange that failed, which is a load and
- * nothing more (ECMA-262 AtomicCompareExchangeInSharedBlock, and so CASAL; x86 stores the old value back).
+ * nothing more to other threads (ECMA-262 AtomicCompareExchangeInSharedBlock, and so CASAL).
  */
 export function storedBy(access: ReadAccess, loaded: number): number | null {
   if (access.kind === "load") return null;

@@ -5,6 +5,8 @@ import type { TrieNode } from "./thread-trie.js";
 /** Where a thread is. */
 export interface Cursor {
   readonly node: TrieNode;
+  /** The same place in the call with all its tries, where its attempts are explored one by one; else null. */
+  readonly whole: TrieNode | null;
   readonly attempt: number;
   /** Where in the thread's program order the attempt began. */
   readonly attemptPlace: number;
@@ -12,8 +14,8 @@ export interface Cursor {
   readonly changeRetries: number;
 }
 
-export function startOf(node: TrieNode): Cursor {
-  return { node, attempt: 0, attemptPlace: 0, oddRetries: 0, changeRetries: 0 };
+export function startOf(node: TrieNode, whole: TrieNode | null): Cursor {
+  return { node, whole, attempt: 0, attemptPlace: 0, oddRetries: 0, changeRetries: 0 };
 }
 
 export function outcomeOf({ node, oddRetries, changeRetries }: Cursor): ThreadOutcome {
@@ -38,6 +40,7 @@ export function nextAttempt(graph: Graph, thread: number, cursor: Cursor, root: 
   const kept = own.filter((event) => !isForgotten(graph, thread, cursor, event)).length;
   return {
     node: root,
+    whole: cursor.whole,
     attempt: cursor.attempt + 1,
     attemptPlace: cursor.attemptPlace + kept,
     oddRetries: cursor.oddRetries + (wasOdd ? 1 : 0),

@@ -26,5 +26,8 @@ export class ThreadStores extends Error {
   }
 }
 
+/** A thread that was taken for one attempt after another carries something from one to the next. */
+export class NotMadeOfAttempts extends Error {}
+
 /** The exploration went further than it was allowed to. */
 export class TooLarge extends Error {}

@@ -1,5 +1,6 @@
 import type { MemoryModel } from "../models/model.js";
-import { storedBy } from "./access.js";
+import { type ReadAccess, storedBy } from "./access.js";
+import { expectForgetful, expectInStep } from "./attempts.js";
 import { type Cursor, isForgotten, nextAttempt, outcomeOf, startOf } from "./cursor.js";
 import { type Execution, type ExploreSummary, ThreadStores, TooLarge } from "./execution.js";
 import { withoutLoads } from "./forget.js";
@@ -49,7 +50,7 @@ class Exploration {
     const threads = program.threads.map((_, thread) => thread);
     this.#together = threads.filter((thread) => program.threads[thread].storing !== "nothing");
     this.#alone = threads.filter((thread) => program.threads[thread].storing === "nothing");
-    this.#cursors = program.threads.map(({ trie }) => startOf(trie.root));
+    this.#cursors = program.threads.map(({ trie, attempts }) => startOf(trie.root, attempts?.whole.root ?? null));
     this.#graph = new Graph(program.initial, threads.length);
     this.#admits = this.#judgeOf(this.#graph);
   }
@@ -134,7 +135,7 @@ class Exploration {
     this.#forEachPlace(location, order === "atomic", (at) => {
       const event = this.#graph.add(thread, location, order === "atomic");
       this.#graph.write(event, value, at);
-      this.#goOn(threads, thread, node.next);
+      this.#goOn(threads, thread, node.next, null);
     });
   }
 
@@ -144,12 +145,12 @@ class Exploration {
     const isAtomic = access.order === "atomic";
     const readAs = (readFrom: (event: number) => void, value: number): void => {
       const stored = storedBy(access, value);
-      if (stored !== null) this.#expectStoring(thread, stored === value ? "what it loaded" : "anything");
       const act = (at: number): void => {
         const event = this.#graph.add(thread, location, isAtomic);
+        if (access.kind === "rmw") this.#graph.isLocked[event] = 1;
         readFrom(event);
         if (stored !== null) this.#graph.write(event, stored, at);
-        this.#goOn(threads, thread, this.#program.threads[thread].trie.after(node, value));
+        this.#goOn(threads, thread, this.#program.threads[thread].trie.after(node, value), value);
       };
       if (stored === null) act(-1);
       else this.#forEachPlace(location, isAtomic, act);
@@ -158,21 +159,24 @@ class Exploration {
     const count = sources.length;
     for (let index = 0; index < count; index++) {
       const source = sources[index];
-      readAs((event) => this.#graph.readFrom(event, source), this.#graph.stored[source]);
+      const value = this.#graph.stored[source];
+      this.#expectStoring(thread, this.#storingOf(storedBy(access, value), source));
+      readAs((event) => this.#graph.readFrom(event, source), value);
     }
-    if (this.#model.readsLaterStores && threads.length > 1) this.#readLater(thread, location, isAtomic, readAs);
+    if (this.#model.readsLaterStores && threads.length > 1) this.#readLater(thread, access, readAs);
   }
 
   /** Two atomic accesses are ordered by what the one reads from the other: there is no reading ahead between them. */
   #readLater(
     thread: number,
-    location: number,
-    isAtomic: boolean,
+    { kind, order, location }: ReadAccess,
     readAs: (readFrom: (event: number) => void, value: number) => void,
   ): void {
     for (const store of this.#known.at(location)) {
-      if (store.thread === thread || (store.isAtomic && isAtomic)) continue;
+      if (store.thread === thread || (store.isAtomic && order === "atomic")) continue;
       if (store.ordinal < this.#graph.storeCount[store.thread]) continue;
+      // It is a plain store, and may be overwritten by the time at which it is stored back.
+      if (kind === "rmw") this.#expectStoring(thread, "anything");
       const made = this.#graph.promises.length;
       const number = promiseFor(this.#graph, store);
       if (number >= 0) readAs((event) => this.#graph.readPromised(event, number), store.value);
@@ -191,17 +195,26 @@ class Exploration {
   }
 
   /** After an event was added: goes on if that is an execution's beginning, and takes the event away again. */
-  #goOn(threads: readonly number[], thread: number, node: TrieNode): void {
+  #goOn(threads: readonly number[], thread: number, node: TrieNode, loaded: number | null): void {
     const graph = this.#graph;
     const isWrite = graph.isWrite[graph.count - 1] !== 0;
     if ((!isWrite || keepPromise(graph)) && this.#admits()) {
       const cursor = this.#cursors[thread];
-      this.#cursors[thread] = { ...cursor, node };
+      this.#cursors[thread] = { ...cursor, node, whole: this.#inStep(thread, cursor, node, loaded) };
       this.#extend(threads);
       this.#cursors[thread] = cursor;
     }
     if (isWrite) breakPromise(graph);
     graph.remove();
+  }
+
+  /** Where the call with all its tries comes to by the same access. */
+  #inStep(thread: number, { whole, attempt }: Cursor, node: TrieNode, loaded: number | null): TrieNode | null {
+    const { attempts } = this.#program.threads[thread];
+    if (attempts === null || whole === null || whole.kind === "end") return null;
+    const next = whole.kind === "store" ? whole.next : attempts.whole.after(whole, loaded ?? 0);
+    expectInStep(attempts, node, next, attempt);
+    return next;
   }
 
   #hasFailedAttempt(thread: number, result: unknown): boolean {
@@ -214,7 +227,9 @@ class Exploration {
     const graph = this.#graph;
     const cursor = this.#cursors[thread];
     const isDropped = (event: number): boolean => isForgotten(graph, thread, cursor, event);
-    this.#cursors[thread] = nextAttempt(graph, thread, cursor, this.#program.threads[thread].trie.root);
+    const { trie, attempts } = this.#program.threads[thread];
+    if (attempts !== null && cursor.whole !== null) expectForgetful(attempts, trie, cursor.whole, cursor.attempt + 1);
+    this.#cursors[thread] = nextAttempt(graph, thread, cursor, trie.root);
     if (!this.#isKnown("again ", (event) => !isDropped(event))) {
       this.#within(graph, isDropped, () => this.#extend(threads));
     }
@@ -255,6 +270,18 @@ class Exploration {
     if (this.#reported.has(key)) return true;
     this.#reported.add(key);
     return false;
+  }
+
+  /**
+   * A read-modify-write that stores what it loaded brings nothing back, unless what it loaded has no place in the order of
+   * its word's stores: a plain store, under es. That may be overwritten by then.
+   */
+  #storingOf(stored: number | null, source: number): Storing {
+    if (stored === null) return "nothing";
+    const graph = this.#graph;
+    const isOrdered =
+      graph.isInitial(source) || this.#model.ordersStores(graph.isAtomic[source] !== 0 ? "atomic" : "plain");
+    return isOrdered && stored === graph.stored[source] ? "what it loaded" : "anything";
   }
 
   #expectStoring(thread: number, found: Storing): void {

@@ -28,6 +28,7 @@ export function withoutLoads(
 
 function copyEvent(graph: Graph, event: number, copy: Graph, copies: ReadonlyMap<number, number>): number {
   const made = copy.add(graph.thread[event], graph.location[event], graph.isAtomic[event] !== 0);
+  copy.isLocked[made] = graph.isLocked[event];
   if (graph.isRead[event] !== 0) {
     const source = copies.get(graph.readsFrom[event]);
     if (source !== undefined) copy.readFrom(made, source);

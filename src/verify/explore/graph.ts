@@ -31,6 +31,8 @@ export class Graph {
   readonly isRead = new Uint8Array(MAX_EVENTS);
   readonly isWrite = new Uint8Array(MAX_EVENTS);
   readonly isAtomic = new Uint8Array(MAX_EVENTS);
+  /** A read-modify-write, also one whose compareExchange failed and which stored nothing. */
+  readonly isLocked = new Uint8Array(MAX_EVENTS);
   readonly loaded = new Int32Array(MAX_EVENTS);
   readonly stored = new Int32Array(MAX_EVENTS);
   /** The event that a read reads from; READS_NOTHING; or below that -2 - the number of a promise not yet kept. */
@@ -79,6 +81,7 @@ export class Graph {
     this.location[event] = location;
     this.isRead[event] = 0;
     this.isWrite[event] = 0;
+    this.isLocked[event] = 0;
     this.isAtomic[event] = isAtomic ? 1 : 0;
     this.readsFrom[event] = READS_NOTHING;
     own.push(event);

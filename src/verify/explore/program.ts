@@ -1,3 +1,4 @@
+import type { Attempts } from "./attempts.js";
 import type { ThreadTrie } from "./thread-trie.js";
 
 /**
@@ -14,13 +15,6 @@ export interface ProgramThread {
   readonly storing: Storing;
   /** When its trie is one attempt of several: it begins again, having forgotten all but its looks at the version. */
   readonly attempts: Attempts | null;
-}
-
-interface Attempts {
-  /** How many in all. */
-  readonly count: number;
-  /** Whether this result of an attempt calls for the next. */
-  readonly failed: (result: unknown) => boolean;
 }
 
 export interface Program {

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { placeOf } from "../load-protocol.js";
 import { type Access, type ReadAccess, sameAccess } from "./access.js";
+import { TooLarge } from "./execution.js";
 import { ProtocolFault } from "./protocol-fault.js";
 import type { CallName, Recorder, Recording } from "./recorder.js";
 
@@ -29,6 +30,11 @@ interface EndNode {
   readonly result: unknown;
 }
 
+/** A tree of more accesses takes gigabytes. */
+const MAX_NODES = 1_500_000;
+/** As many calls are run again in the end. */
+const MAX_RECHECKED = 20_000;
+
 /**
  * All that a thread can do, as a tree that branches at its loads. A thread is a deterministic function of what it loads:
  * the code is run anew for each branch, with what its loads returned up to there, and never again once the branch is
@@ -39,6 +45,9 @@ export class ThreadTrie {
   readonly #name: CallName;
   readonly #code: (words: Int32Array) => unknown;
   readonly #maxLoads: number;
+  /** What the loads of calls returned that came to their end. */
+  readonly #ended: (readonly number[])[] = [];
+  readonly #endings: Recording[] = [];
   #nodes = 0;
   #root: TrieNode | null = null;
 
@@ -70,6 +79,17 @@ export class ThreadTrie {
     return grown;
   }
 
+  /**
+   * Runs calls that came to their end once more, the last first: what they do may not depend on what was called in between.
+   *
+   * @throws ProtocolFault when it does
+   */
+  recheck(): void {
+    for (let index = this.#ended.length - 1; index >= 0; index--) {
+      if (!isSameRecording(this.#runOnce(this.#ended[index]), this.#endings[index])) throw this.#strayed();
+    }
+  }
+
   #fault(message: string): ProtocolFault {
     return new ProtocolFault(`${this.#name} ${message}`);
   }
@@ -81,11 +101,11 @@ export class ThreadTrie {
   /** Runs the code, twice: what it does may depend on nothing but its loads. */
   #record(loaded: readonly number[]): Recording {
     const [first, second] = [this.#runOnce(loaded), this.#runOnce(loaded)];
-    const same =
-      first.accesses.length === second.accesses.length &&
-      first.accesses.every((access, index) => sameAccess(access, second.accesses[index])) &&
-      isDeepStrictEqual(first.result, second.result);
-    if (!same) throw this.#strayed();
+    if (!isSameRecording(first, second)) throw this.#strayed();
+    if (first.ended && this.#ended.length < MAX_RECHECKED) {
+      this.#ended.push(loaded);
+      this.#endings.push(first);
+    }
     return first;
   }
 
@@ -101,6 +121,7 @@ export class ThreadTrie {
   #nodesOf(recording: Recording, loaded: readonly number[], from: number): TrieNode {
     const access = recording.accesses[from];
     const id = this.#nodes++;
+    if (id >= MAX_NODES) throw new TooLarge(`the accesses of ${this.#name} branch into more than ${MAX_NODES}`);
     if (access === undefined) {
       if (!recording.ended) throw this.#strayed();
       return { kind: "end", id, result: recording.result };
@@ -124,4 +145,12 @@ export class ThreadTrie {
     }
     throw this.#strayed();
   }
+}
+
+function isSameRecording(a: Recording, b: Recording): boolean {
+  return (
+    a.accesses.length === b.accesses.length &&
+    a.accesses.every((access, index) => sameAccess(access, b.accesses[index])) &&
+    isDeepStrictEqual(a.result, b.result)
+  );
 }

@@ -6,7 +6,7 @@ import type { Judge, MemoryModel } from "./model.js";
 /**
  * x86-TSO (Owens, Sarkar, Sewell, "A better x86 memory model", TPHOLs 2009), in its axiomatic form: a store may sit in
  * its processor's store buffer while later loads go ahead, and the processor alone sees it there. V8 makes Atomics.store
- * an XCHG and the read-modify-writes LOCKed instructions, which empty the buffer; Atomics.load is a plain MOV.
+ * an XCHG and the read-modify-writes LOCKed instructions, which empty the buffer, a failed CMPXCHG too; Atomics.load is a plain MOV.
  *
  * Two conditions: each location by itself is sequentially consistent; and program order but for store to load,
  * with what reads from another thread's stores, coherence and from-reads, has no cycle.
@@ -58,7 +58,7 @@ class TsoJudge implements Judge {
   /** Only a load may overtake an earlier store, and only one that still is in the buffer. */
   #keepsOrder(earlier: number, later: number): boolean {
     const graph = this.#graph;
-    if (graph.isWrite[later] !== 0) return true;
+    if (graph.isWrite[later] !== 0 || graph.isLocked[later] !== 0) return true;
     return graph.isRead[earlier] !== 0 || graph.isAtomic[earlier] !== 0;
   }
 }

@@ -42,6 +42,7 @@ async function run(): Promise<void> {
     pulseWords[PULSE_WORD]++;
     const threads = new ProtocolThreads(recorder, protocol);
     for (const model of models) check(threads, model);
+    threads.recheck();
     say({ kind: "done" });
   } catch (error) {
     if (!(error instanceof ProtocolFault) && !(error instanceof ProtocolFailed)) throw error;
