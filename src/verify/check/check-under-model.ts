@@ -1,5 +1,6 @@
 import { count } from "../../shared/text.js";
-import { type Execution, NotMadeOfAttempts, ThreadStores } from "../explore/execution.js";
+import { NotMadeOfAttempts } from "../explore/attempts.js";
+import { type Execution, ThreadStores } from "../explore/execution.js";
 import { explore } from "../explore/explorer.js";
 import type { Graph } from "../explore/graph.js";
 import { type Storing, type ThreadOutcome, VERSION_LOCATION } from "../explore/program.js";

@@ -1,5 +1,4 @@
 import { sameAccess, storedBy } from "./access.js";
-import { NotMadeOfAttempts } from "./execution.js";
 import type { ThreadTrie, TrieNode } from "./thread-trie.js";
 
 /**
@@ -19,6 +18,9 @@ export interface Attempts {
   /** Pages at rest, on which a call has to go on after each failed attempt as if that had not been. */
   readonly pages: readonly (readonly number[])[];
 }
+
+/** A thread that was taken for one attempt after another carries something from one to the next. */
+export class NotMadeOfAttempts extends Error {}
 
 /** @throws NotMadeOfAttempts unless both stand at the same access, or at ends that agree */
 export function expectInStep(attempts: Attempts, node: TrieNode, whole: TrieNode, attempt: number): void {

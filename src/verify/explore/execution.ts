@@ -25,9 +25,3 @@ export class ThreadStores extends Error {
     super(`thread ${thread} stores ${storing}`);
   }
 }
-
-/** A thread that was taken for one attempt after another carries something from one to the next. */
-export class NotMadeOfAttempts extends Error {}
-
-/** The exploration went further than it was allowed to. */
-export class TooLarge extends Error {}

@@ -2,13 +2,14 @@ import type { MemoryModel } from "../models/model.js";
 import { type ReadAccess, storedBy } from "./access.js";
 import { expectForgetful, expectInStep } from "./attempts.js";
 import { type Cursor, isForgotten, nextAttempt, outcomeOf, startOf } from "./cursor.js";
-import { type Execution, type ExploreSummary, ThreadStores, TooLarge } from "./execution.js";
+import { type Execution, type ExploreSummary, ThreadStores } from "./execution.js";
 import { withoutLoads } from "./forget.js";
 import { Graph } from "./graph.js";
 import { graphKey } from "./graph-key.js";
 import { type Program, STORING, type Storing } from "./program.js";
 import { allKept, breakPromise, KnownStores, keepPromise, promiseFor } from "./promises.js";
 import type { TrieNode } from "./thread-trie.js";
+import { TooLarge } from "./too-large.js";
 
 /**
  * Visits every execution of a program that a memory model allows, each once.

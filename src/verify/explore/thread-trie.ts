@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
 import { placeOf } from "../load-protocol.js";
 import { type Access, type ReadAccess, sameAccess } from "./access.js";
-import { TooLarge } from "./execution.js";
 import { ProtocolFault } from "./protocol-fault.js";
 import type { CallName, Recorder, Recording } from "./recorder.js";
+import { TooLarge } from "./too-large.js";
 
 /** Where a thread stands: about to make an access, or at its end. */
 export type TrieNode = LoadNode | StoreNode | EndNode;

@@ -1,9 +1,9 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { checkUnderModel } from "../check/check-under-model.js";
 import { ProtocolThreads } from "../check/protocol-threads.js";
-import { TooLarge } from "../explore/execution.js";
 import { ProtocolFault } from "../explore/protocol-fault.js";
 import { PULSE_WORD, Recorder } from "../explore/recorder.js";
+import { TooLarge } from "../explore/too-large.js";
 import { loadProtocol, ProtocolFailed } from "../load-protocol.js";
 import type { ModelName } from "../models/model.js";
 import { MODELS } from "../models/models.js";
