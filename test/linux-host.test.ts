@@ -45,7 +45,7 @@ function gpaOf(vcpu: number): number {
 
 /** What a driver does with what it read from schedstat. */
 function observe({ host, checker }: Machine, vcpu: number, waitedNs: Ns, slices: number, now: Ns): void {
-  if (waitedNs > 0) checker.waited(vcpu, waitedNs);
+  if (waitedNs > 0) checker.waited(vcpu, waitedNs, now);
   host.observe(vcpu, waitedNs, slices, now);
 }
 
@@ -178,6 +178,20 @@ describe("halted on the linux host", () => {
 });
 
 describe("stamps that come late on the linux host", () => {
+  for (const [reason, account] of [
+    [ExitReason.Halted, [3, 3, 4, 0]],
+    [ExitReason.Offline, [3, 3, 0, 4]],
+  ] as const) {
+    test(`a wait longer than the vCPU has been out comes out of its run as well (exit ${reason})`, () => {
+      const machine = begun(1);
+      machine.host.exited(0, reason, NEVER, atMs(5));
+      observe(machine, 0, 3 * NS_PER_MS, 1, atMs(6));
+      assert.deepEqual(accountMs(machine, 0), [3, 3, 0, 0]);
+      machine.host.ledger.close(atMs(10));
+      assert.deepEqual(accountMs(machine, 0), account);
+    });
+  }
+
   // The vCPU stamped its exit, then the hypervisor observed, then it collected the exit.
   test("an exit stamp older than the last observation does not go back in time", () => {
     const machine = begun(1);

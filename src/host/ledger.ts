@@ -102,12 +102,19 @@ export class VcpuLedger {
     cells[base + STATE] = state;
   }
 
-  /** Part of the time in the present state was a wait after all: so says who could see it, later. */
+  /**
+   * Part of the time in the present state was a wait after all: so says who could see it, later. What is more than there was
+   * of it, of a vCPU that has only just halted or gone offline, comes out of its run before.
+   */
   bookWait(ns: Ns, now: Ns): void {
+    const cells = this.#cells;
+    const base = this.#base;
     this.changeTo(this.state, Math.max(now, this.sinceNs));
     this.#histograms.record(this.#vcpu, ns);
-    this.#cells[this.#base + LedgerState.Wait] += ns;
-    this.#cells[this.#base + this.state] -= ns;
+    const ofPresentNs = Math.min(ns, cells[base + this.state]);
+    cells[base + this.state] -= ofPresentNs;
+    cells[base + LedgerState.Run] -= ns - ofPresentNs;
+    cells[base + LedgerState.Wait] += ns;
   }
 
   /** A total as it stands at an instant, the time since the last change included. */

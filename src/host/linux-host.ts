@@ -102,7 +102,8 @@ export class LinuxHost implements Host {
     const account = this.ledger.of(vcpu);
     account.entries += slices;
     if (waitedNs === 0) return;
-    // It comes out of what the ledger said so far: run; or halt, when the thread was taken off between its stamp and its park.
+    // It comes out of what the ledger said so far: run; or halt or offline, when the thread was taken off between its stamp
+    // and its park, as far as that goes.
     account.bookWait(waitedNs, now);
     this.publisher.publish(vcpu, now);
   }

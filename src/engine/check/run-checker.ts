@@ -110,14 +110,23 @@ export class RunChecker implements SchedNotifier, PageObserver {
     this.#occupants.set(pcpu, vcpu);
   }
 
-  /** The linux host: run_delay that the driver read, which was booked as something else so far. */
-  waited(vcpu: number, ns: Ns): void {
+  /**
+   * The linux host: run_delay that the driver read, which was booked as something else so far. It was run, but for what
+   * there is of the halt or the time offline that the vCPU is in.
+   */
+  waited(vcpu: number, ns: Ns, now: Ns): void {
     const witness = this.witnesses[vcpu];
+    witness.book(Math.max(now, witness.sinceNs));
+    let ofRunNs = ns;
+    if (!witness.inGuest && witness.state === OutState.Halt) {
+      ofRunNs = Math.max(0, ns - witness.haltNs);
+      witness.haltNs -= ns - ofRunNs;
+    } else if (!witness.inGuest && witness.state === OutState.Offline) {
+      ofRunNs = Math.max(0, ns - witness.offlineNs);
+      witness.offlineNs -= ns - ofRunNs;
+    }
+    witness.runNs -= ofRunNs;
     witness.waitNs += ns;
-    if (witness.inGuest) witness.runNs -= ns;
-    else if (witness.state === OutState.Halt) witness.haltNs -= ns;
-    else if (witness.state === OutState.Offline) witness.offlineNs -= ns;
-    else witness.waitNs -= ns;
   }
 
   registered(vcpu: number, base: number): void {

@@ -50,7 +50,7 @@ export class SchedstatPoller {
     const { runDelayNs, slices } = schedstat;
     schedstat.read();
     const waitedNs = schedstat.runDelayNs - runDelayNs;
-    if (waitedNs > 0) this.#checker.waited(vcpu, waitedNs);
+    if (waitedNs > 0) this.#checker.waited(vcpu, waitedNs, now);
     this.#host.observe(vcpu, waitedNs, schedstat.slices - slices, now);
   }
 
