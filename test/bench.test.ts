@@ -65,6 +65,42 @@ describe("a run of the bench", () => {
       assert.equal(byName.get(name)?.ratioTo, ratioTo);
     }
   });
+
+  it("measures threads against each other, alone first", async () => {
+    const { results } = await measureOnce("contended");
+    const names = results.map(({ name }) => name);
+    for (const name of [
+      "updates.writer-alone",
+      "reads.1-reader",
+      "fairness.2-readers.one-page",
+      "reads.2-readers.page-each",
+    ]) {
+      assert.ok(names.includes(name), name);
+    }
+    for (const row of results) {
+      // A reader may well meet no update in so short a time.
+      if (row.unit === "retries/read") assert.ok(Number(row.median) >= 0 && row.samples === 1, row.name);
+      else assertMeasured(row);
+      if (row.unit === "fairness") assert.ok(Number(row.max) <= 1, row.name);
+    }
+  });
+
+  it("measures ticks and entries as the engines do them", async () => {
+    const { results } = await measureOnce("end-to-end");
+    const names = results.map(({ name }) => name);
+    for (const name of [
+      "tick.rfc-v2.hz-250",
+      "tick-load.mainline.hz-1000",
+      "hog-work.no-tick",
+      "publish.virtual.entry.10000",
+    ]) {
+      assert.ok(names.includes(name), name);
+    }
+    for (const name of ["publish.real.periodic.256", "growth.publish.real.entry", "growth.entry.virtual"]) {
+      assert.ok(names.includes(name), name);
+    }
+    for (const row of results) assertMeasured(row);
+  });
 });
 
 describe("the protocol in C", () => {

@@ -1,5 +1,7 @@
 import { CommanderError } from "commander";
 import { StealclockError } from "../../src/shared/errors.js";
+import { contendedGroup } from "../contended/contended-group.js";
+import { endToEndGroup } from "../end-to-end/end-to-end-group.js";
 import { BENCH_SCHEMA, type BenchDocument, type BenchResult } from "../harness/document.js";
 import { describeMachine } from "../harness/machine.js";
 import { NOISE_LIMIT, NoiseMeter } from "../harness/noise.js";
@@ -71,7 +73,7 @@ function progressOf({ stderr, isTerminal }: BenchOutput): Progress {
 async function measure({ effort, filter }: BenchFlags, progress: Progress): Promise<BenchDocument> {
   const program = NativeProgram.compile();
   try {
-    const groups: Group[] = [uncontendedGroup(program)];
+    const groups: Group[] = [uncontendedGroup(program), contendedGroup(), endToEndGroup()];
     const selected = selectPlans(groups, effort, filter);
     const noise = new NoiseMeter();
     noise.begin();

@@ -11,7 +11,7 @@ export interface Selected {
  * The plans with a row that was asked for, and with them those whose rows these are divided by or computed from: without
  * them there would be no ratio.
  *
- * @param filter parts of "group/name"; empty for all
+ * @param filter parts of "group/name", from the beginning of a word on; empty for all
  * @throws StealclockError `bad-input` when nothing matches, naming all rows
  */
 export function selectPlans(groups: readonly Group[], effort: Effort, filter: readonly string[]): Selected[] {
@@ -49,7 +49,15 @@ function plansOf(group: Group, effort: Effort, filter: readonly string[]): Trial
   };
   for (const name of rows.keys()) {
     const full = `${group.name}/${name}`;
-    if (filter.length === 0 || filter.some((part) => full.includes(part))) want(name);
+    if (filter.length === 0 || filter.some((part) => hasWordsFrom(full, part))) want(name);
   }
   return group.plans(effort).filter((plan) => plan.rows.some(({ name }) => wanted.has(name)));
+}
+
+/** Whether a part of a name stands in it and begins where a word does: "contended" is not in "uncontended". */
+function hasWordsFrom(name: string, part: string): boolean {
+  for (let at = name.indexOf(part); at !== -1; at = name.indexOf(part, at + 1)) {
+    if (at === 0 || "/.-".includes(name.charAt(at - 1))) return true;
+  }
+  return false;
 }

@@ -27,7 +27,8 @@ export function warmUp(loop: Loop, batchNs: number): number {
     const ns = timeNs(loop, count);
     spentNs += ns;
     fastestNs = Math.min(fastestNs, ns / count);
-    if (ns < batchNs) count *= 2;
+    // By the fastest, which an interruption can't touch: a loop that took long enough once may never do so again.
+    if (fastestNs * count < batchNs) count *= 2;
   }
   return Math.ceil((batchNs * MARGIN) / fastestNs);
 }

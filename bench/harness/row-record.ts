@@ -1,11 +1,14 @@
+import { createHistogram, type RecordableHistogram } from "node:perf_hooks";
 import type { BenchResult } from "./document.js";
-import { median, spreadOf } from "./statistics.js";
-import type { DerivedRow, RowSpec } from "./trial.js";
+import { median, type Spread, spreadOf } from "./statistics.js";
+import type { DerivedRow, RoundFigures, RowSpec } from "./trial.js";
 
 /** The samples of a row, by round. */
 export class RowRecord {
   readonly spec: RowSpec;
   readonly #samples: number[] = [];
+  /** In place of samples, where they come as histograms. */
+  #histogram: RecordableHistogram | null = null;
   /** The median of each round; null for a round with nothing to measure. */
   readonly #rounds: (number | null)[] = [];
 
@@ -24,17 +27,23 @@ export class RowRecord {
     return record;
   }
 
-  /** One round's samples. */
-  add(samples: readonly number[]): void {
-    for (const sample of samples) this.#samples.push(sample);
-    this.#rounds.push(median(samples));
+  /** One round's figures. */
+  add(figures: RoundFigures): void {
+    if (!("percentile" in figures)) {
+      for (const sample of figures) this.#samples.push(sample);
+      this.#rounds.push(median(figures));
+      return;
+    }
+    this.#histogram ??= createHistogram();
+    this.#histogram.add(figures);
+    this.#rounds.push(figures.count === 0 ? null : figures.percentile(50));
   }
 
   /** @param base the row that this one is divided by; null when there is none */
   result(group: string, base: RowRecord | null, noisy: boolean, note: string | undefined): BenchResult {
     const { name, unit, ratioTo } = this.spec;
     const ratioRounds = base === null ? [] : this.#ratios(base);
-    const spread = spreadOf(this.#samples);
+    const spread = this.#spread();
     return {
       group,
       name,
@@ -43,13 +52,19 @@ export class RowRecord {
       p99: spread?.p99 ?? null,
       min: spread?.min ?? null,
       max: spread?.max ?? null,
-      samples: this.#samples.length,
+      samples: this.#histogram?.count ?? this.#samples.length,
       ratioTo,
       ratio: median(ratioRounds),
       ratioRounds,
       noisy,
       ...(note !== undefined && { note }),
     };
+  }
+
+  #spread(): Spread | null {
+    const histogram = this.#histogram;
+    if (histogram === null) return spreadOf(this.#samples);
+    return histogram.count === 0 ? null : { p99: histogram.percentile(99), min: histogram.min, max: histogram.max };
   }
 
   #ratios(base: RowRecord): number[] {

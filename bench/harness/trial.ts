@@ -1,3 +1,5 @@
+import type { RecordableHistogram } from "node:perf_hooks";
+
 /** What a row of the tables is called, before anything has been measured. */
 export interface RowSpec {
   readonly name: string;
@@ -19,6 +21,9 @@ export interface Effort {
   readonly windowMs: number;
 }
 
+/** What one round of a row found: single figures, or a histogram of whole ns. */
+export type RoundFigures = readonly number[] | RecordableHistogram;
+
 /** Something that is measured once in each round, and fills one row or several. */
 export interface TrialPlan {
   readonly rows: readonly RowSpec[];
@@ -28,8 +33,8 @@ export interface TrialPlan {
 
 /** A plan that is ready to be measured. */
 export interface Trial {
-  /** @returns the samples of each row, in the plan's order; a row that saw nothing to measure has none */
-  round(): Promise<readonly (readonly number[])[]>;
+  /** @returns the figures of each row, in the plan's order; a row that saw nothing to measure has none */
+  round(): Promise<readonly RoundFigures[]>;
   close?(): Promise<void> | void;
 }
 
