@@ -81,6 +81,8 @@ describe("a run of the bench", () => {
       // A reader may well meet no update in so short a time.
       if (row.unit === "retries/read") assert.ok(Number(row.median) >= 0 && row.samples === 1, row.name);
       else assertMeasured(row);
+      const { percentiles } = row;
+      if (row.unit === "ns") assert.ok(percentiles && percentiles["50"] > 0 && percentiles["50"] <= percentiles["100"]);
       if (row.unit === "fairness") assert.ok(Number(row.max) <= 1, row.name);
     }
   });

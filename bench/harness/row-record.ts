@@ -3,6 +3,9 @@ import type { BenchResult } from "./document.js";
 import { median, type Spread, spreadOf } from "./statistics.js";
 import type { DerivedRow, RoundFigures, RowSpec } from "./trial.js";
 
+/** What of a histogram is shown. */
+export const PERCENTILES = ["50", "90", "99", "99.9", "99.99", "100"] as const;
+
 /** The samples of a row, by round. */
 export class RowRecord {
   readonly spec: RowSpec;
@@ -57,6 +60,7 @@ export class RowRecord {
       ratio: median(ratioRounds),
       ratioRounds,
       noisy,
+      ...(this.#histogram !== null && { percentiles: percentilesOf(this.#histogram) }),
       ...(note !== undefined && { note }),
     };
   }
@@ -73,4 +77,8 @@ export class RowRecord {
       return value === null || divisor === null || divisor === 0 ? [] : [value / divisor];
     });
   }
+}
+
+function percentilesOf(histogram: RecordableHistogram): Record<string, number> {
+  return Object.fromEntries(PERCENTILES.map((percentile) => [percentile, histogram.percentile(Number(percentile))]));
 }

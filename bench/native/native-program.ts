@@ -20,6 +20,7 @@ export class NativeProgram {
   private constructor(compiler: string, folder: string) {
     this.compiler = compiler;
     this.folder = folder;
+    process.once("exit", this.#remove);
   }
 
   /**
@@ -50,6 +51,9 @@ export class NativeProgram {
   }
 
   close(): void {
-    rmSync(this.folder, { recursive: true, force: true });
+    process.off("exit", this.#remove);
+    this.#remove();
   }
+
+  readonly #remove = (): void => rmSync(this.folder, { recursive: true, force: true });
 }

@@ -1,6 +1,7 @@
 import { type ColumnGroup, layOutTables } from "../../src/cli/table.js";
 import type { BenchDocument, BenchResult } from "../harness/document.js";
 import type { NoiseShares } from "../harness/noise.js";
+import { PERCENTILES } from "../harness/row-record.js";
 import { figure, leftColumn } from "./columns.js";
 
 /** What was found, as lines of text. @param width of the terminal; a table that is wider goes on below */
@@ -61,7 +62,28 @@ function groupLines(rows: readonly BenchResult[], group: string, width: number):
     ],
   };
   const tables = layOutTables(names, [columns], width);
-  return ["", group, ...tables.flatMap(([, ...lines]) => lines.map((line) => line.trimEnd())), ...noteLines(rows)];
+  return [
+    "",
+    group,
+    ...tables.flatMap(([, ...lines]) => lines.map((line) => line.trimEnd())),
+    ...latencyLines(rows, width),
+    ...noteLines(rows),
+  ];
+}
+
+/** How latencies spread: they reach from a cache miss to the time slice of a thread that lost its processor. */
+function latencyLines(rows: readonly BenchResult[], width: number): string[] {
+  const latencies = rows.filter(({ percentiles }) => percentiles !== undefined);
+  if (latencies.length === 0) return [];
+  const names = leftColumn(
+    "latency in ns of",
+    latencies.map(({ name }) => name),
+  );
+  const columns = PERCENTILES.map((percentile) => ({
+    head: percentile === "100" ? "max" : `p${percentile}`,
+    cells: latencies.map(({ percentiles }) => figure(percentiles?.[percentile] ?? null)),
+  }));
+  return ["", ...layOutTables(names, [{ title: "", columns }], width).flatMap(([, ...lines]) => lines)];
 }
 
 function noteLines(rows: readonly BenchResult[]): string[] {
