@@ -58,6 +58,7 @@ describe("a comparison of two runs", () => {
     assert.equal(verdictOf(row("a", 2), row("a", 4, { ratioTo: "other" })), undefined);
     assert.equal(verdictOf(row("a", 2), row("a", 4, { ratio: null, ratioRounds: [] })), undefined);
     assert.equal(verdictOf(row("a", 2), row("a", 4, { ratioTo: null })), undefined);
+    assert.equal(verdictOf(row("a", 2, { ratioTo: null }), row("a", 4, { ratioTo: null })), undefined);
   });
 
   it("has no opinion on a few rounds", () => {

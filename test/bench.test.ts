@@ -110,7 +110,14 @@ describe("the protocol in C", () => {
     assert.equal(NativeProgram.compile({ CC: "" }), null);
     assert.equal(NativeProgram.compile({ CC: "no-such-compiler" }), null);
     for (const plan of nativePlans(null)) {
-      const trial = await plan.open({ quick: true, rounds: 1, samplesPerRound: 1, batchNs: 1, windowMs: 1 });
+      const trial = await plan.open({
+        quick: true,
+        rounds: 1,
+        samplesPerRound: 1,
+        batchNs: 1,
+        warmUpNs: 1,
+        windowMs: 1,
+      });
       assert.ok(trial instanceof Unavailable);
       assert.match(trial.reason, /no C compiler/);
     }

@@ -14,8 +14,23 @@ export interface BenchFlags {
   readonly maxRegression: number;
 }
 
-const FULL: Effort = { quick: false, rounds: 25, samplesPerRound: 9, batchNs: 1_000_000, windowMs: 200 };
-const QUICK: Effort = { quick: true, rounds: 7, samplesPerRound: 5, batchNs: 1_000_000, windowMs: 60 };
+// Many short rounds rather than a few long ones: what disturbs the machine then falls on both sides of a ratio, or spoils a few.
+const FULL: Effort = {
+  quick: false,
+  rounds: 41,
+  samplesPerRound: 5,
+  batchNs: 1_000_000,
+  warmUpNs: 60_000_000,
+  windowMs: 200,
+};
+const QUICK: Effort = {
+  quick: true,
+  rounds: 11,
+  samplesPerRound: 3,
+  batchNs: 1_000_000,
+  warmUpNs: 30_000_000,
+  windowMs: 60,
+};
 
 /** What commander leaves of the command line. */
 interface GivenOptions {

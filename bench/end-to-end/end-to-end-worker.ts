@@ -33,7 +33,7 @@ function open(task: number): { readonly loop: Loop; readonly count: number } {
   const known = opened.get(task);
   if (known !== undefined) return known;
   const loop = loopOf(tasks[task]);
-  const one = { loop, count: warmUp(loop, effort.batchNs) };
+  const one = { loop, count: warmUp(loop, effort) };
   opened.set(task, one);
   return one;
 }

@@ -7,7 +7,6 @@ import type { Effort } from "./trial.js";
  */
 export type Loop = (count: number) => unknown;
 
-const WARM_UP_NS = 60_000_000;
 const FIRST_COUNT = 64;
 /** Counts are raised by so much over the need: a loop gets faster after it was timed. */
 const MARGIN = 1.25;
@@ -18,12 +17,12 @@ function timeNs(loop: Loop, count: number): number {
   return Number(process.hrtime.bigint() - startNs);
 }
 
-/** Runs a loop until the compiler has settled. @returns how many operations take at least `batchNs` */
-export function warmUp(loop: Loop, batchNs: number): number {
+/** Runs a loop until the compiler has settled. @returns how many operations take at least a batch's time */
+export function warmUp(loop: Loop, { batchNs, warmUpNs }: Effort): number {
   let count = FIRST_COUNT;
   let spentNs = 0;
   let fastestNs = Number.POSITIVE_INFINITY;
-  while (spentNs < WARM_UP_NS || fastestNs * count < batchNs) {
+  while (spentNs < warmUpNs || fastestNs * count < batchNs) {
     const ns = timeNs(loop, count);
     spentNs += ns;
     fastestNs = Math.min(fastestNs, ns / count);

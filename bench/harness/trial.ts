@@ -17,6 +17,8 @@ export interface Effort {
   readonly samplesPerRound: number;
   /** A sample is a batch of operations that takes at least so long: the clock's own grain must not show. */
   readonly batchNs: number;
+  /** How long a loop runs before its first round, at least. */
+  readonly warmUpNs: number;
   /** How long threads run against each other, in each round. */
   readonly windowMs: number;
 }

@@ -35,7 +35,7 @@ function loopPlan(name: string, otherwise: string | null, create: () => Loop): T
     rows: [{ name, unit: "ns/op", ratioTo }],
     open: async (effort) => {
       const loop = create();
-      const count = warmUp(loop, effort.batchNs);
+      const count = warmUp(loop, effort);
       return { round: async () => [await measureLoop(loop, count, effort)] };
     },
   };
