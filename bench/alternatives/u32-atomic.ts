@@ -1,7 +1,7 @@
 import { type Alternative, ownPage } from "./alternative.js";
 
 // One 32-bit word, stored and loaded whole: no version is needed, and nothing but the steal field can be told.
-// Xen's and early s390's counters of a word are read so; milliseconds in 32 bits wrap after 49 days.
+// The RFC's steal field would be this if it stood alone; milliseconds in 32 bits wrap after 49 days.
 export const U32_ATOMIC: Alternative = {
   name: "u32-atomic",
   update() {
