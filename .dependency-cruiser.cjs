@@ -43,6 +43,24 @@ module.exports = {
     },
     { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
     {
+      name: "alternatives-know-the-page-and-the-harness-only",
+      severity: "error",
+      from: { path: "^bench/alternatives/" },
+      to: { path: "^(src|bench)/", pathNot: "^(src/shared|bench/alternatives|bench/harness)/" },
+    },
+    {
+      name: "the-harness-knows-nothing-that-it-measures",
+      severity: "error",
+      from: { path: "^bench/harness/" },
+      to: { path: "^(src|bench)/", pathNot: "^(src/shared|bench/harness)/" },
+    },
+    {
+      name: "bench-does-not-import-tests",
+      severity: "error",
+      from: { path: "^bench/" },
+      to: { path: "^test/" },
+    },
+    {
       name: "source-does-not-import-tests",
       severity: "error",
       from: { path: "^src/" },

@@ -1,0 +1,15 @@
+import { runBench } from "./command/run-bench.js";
+
+void runBench(process.argv.slice(2), {
+  stdout: (text) => process.stdout.write(text),
+  stderr: (text) => process.stderr.write(text),
+  isTerminal: process.stderr.isTTY === true,
+  // A pipe or a file takes any width.
+  width: process.stdout.columns || 200,
+}).then((exitCode) => {
+  // What is still in a pipe has to leave first; a thread that a failed run left behind must not keep the process.
+  process.stdout.write("", () => process.exit(exitCode));
+});
+
+// So that what a run leaves in the temporary folder is removed on the way out.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));

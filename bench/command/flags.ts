@@ -1,0 +1,92 @@
+import { Command, InvalidArgumentError, Option } from "commander";
+import type { Effort } from "../harness/trial.js";
+
+/** The command line of the bench, read. */
+export interface BenchFlags {
+  readonly json: boolean;
+  /** Parts of "group/name"; empty for all. */
+  readonly filter: readonly string[];
+  readonly effort: Effort;
+  readonly save: string | null;
+  /** A file of an earlier run. */
+  readonly compare: string | null;
+  /** The share by which a ratio may get worse. */
+  readonly maxRegression: number;
+}
+
+// Many short rounds rather than a few long ones: what disturbs the machine then falls on both sides of a ratio, or spoils a few.
+const FULL: Effort = {
+  quick: false,
+  rounds: 41,
+  samplesPerRound: 5,
+  batchNs: 1_000_000,
+  warmUpNs: 60_000_000,
+  windowMs: 200,
+};
+const QUICK: Effort = {
+  quick: true,
+  rounds: 11,
+  samplesPerRound: 3,
+  batchNs: 1_000_000,
+  warmUpNs: 30_000_000,
+  windowMs: 60,
+};
+
+/** What commander leaves of the command line. */
+interface GivenOptions {
+  readonly quick?: boolean;
+  readonly filter?: readonly string[];
+  readonly json?: boolean;
+  readonly save?: string;
+  readonly compare?: string;
+  readonly maxRegression: number;
+  readonly rounds?: number;
+}
+
+/** @throws CommanderError after it has said what is wrong */
+export function readBenchFlags(argv: readonly string[], write: (text: string) => void): BenchFlags {
+  const command = new Command("bench")
+    .description("What the protocol costs, alone, under contention and end to end, beside what one could have used.")
+    .option("--quick", "fewer and shorter rounds: under 30 s in all")
+    .option("--filter <text>", "rows whose group/name contains this, or one of several with commas between", asParts)
+    .option("--json", "one JSON document on stdout and nothing else")
+    .option("--save <file>", "keep the figures")
+    .option("--compare <file>", "set the ratios beside those that --save kept; exit 1 when one got too bad")
+    .addOption(
+      new Option("--max-regression <percent>", "how much worse a ratio may be").argParser(asShare).default(0.1, "10%"),
+    )
+    // For tests: one round says nothing.
+    .addOption(new Option("--rounds <n>").argParser(asRounds).hideHelp())
+    .helpOption("-h, --help", "show this")
+    .exitOverride()
+    .showHelpAfterError("bench: accepted: see npm run bench -- --help")
+    .configureOutput({ writeErr: write });
+  command.parse([...argv], { from: "user" });
+  const given = command.opts<GivenOptions>();
+  const effort = given.quick === true ? QUICK : FULL;
+  return {
+    json: given.json === true,
+    filter: given.filter ?? [],
+    effort: { ...effort, rounds: given.rounds ?? effort.rounds },
+    save: given.save ?? null,
+    compare: given.compare ?? null,
+    maxRegression: given.maxRegression,
+  };
+}
+
+function asParts(text: string): string[] {
+  const parts = text.split(",").map((part) => part.trim());
+  if (parts.includes("")) throw new InvalidArgumentError("accepted: any part of group/name, such as read.shipped");
+  return parts;
+}
+
+function asShare(text: string): number {
+  const [, digits] = /^(\d{1,4}(?:\.\d+)?)%$/.exec(text) ?? [];
+  if (digits === undefined) throw new InvalidArgumentError("accepted: a percentage such as 10%");
+  return Number(digits) / 100;
+}
+
+function asRounds(text: string): number {
+  if (!/^[1-9]\d{0,3}$/.test(text)) throw new InvalidArgumentError("accepted: 1 to 9999");
+  return Number(text);
+}

@@ -1,0 +1,94 @@
+import { CommanderError } from "commander";
+import { StealclockError } from "../../src/shared/errors.js";
+import { contendedGroup } from "../contended/contended-group.js";
+import { endToEndGroup } from "../end-to-end/end-to-end-group.js";
+import { BENCH_SCHEMA, type BenchDocument, type BenchResult } from "../harness/document.js";
+import { describeMachine } from "../harness/machine.js";
+import { NOISE_LIMIT, NoiseMeter } from "../harness/noise.js";
+import { type Progress, runGroup } from "../harness/run-group.js";
+import type { Group } from "../harness/trial.js";
+import { NativeProgram } from "../native/native-program.js";
+import { checkSavePath, readBenchFile, writeBenchFile } from "../report/bench-file.js";
+import { benchLines } from "../report/bench-table.js";
+import { compareRuns, type RowChange } from "../report/compare.js";
+import { compareLines } from "../report/compare-table.js";
+import { uncontendedGroup } from "../uncontended/uncontended-group.js";
+import { type BenchFlags, readBenchFlags } from "./flags.js";
+import { selectPlans } from "./select-plans.js";
+
+/** Where a run writes. */
+export interface BenchOutput {
+  readonly stdout: (text: string) => void;
+  readonly stderr: (text: string) => void;
+  /** Whoever watches stderr sees a line of progress. */
+  readonly isTerminal: boolean;
+  readonly width: number;
+}
+
+/** The whole command. @returns the exit code: 0, 1 when a ratio got worse than is allowed, 2 for bad input */
+export async function runBench(argv: readonly string[], output: BenchOutput): Promise<number> {
+  try {
+    return await runFlags(readBenchFlags(argv, output.stderr), output);
+  } catch (error) {
+    // commander has said it already.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (!(error instanceof StealclockError)) throw error;
+    output.stderr(`bench: ${error.message}\n`);
+    return error.code === "part-died" ? 1 : 2;
+  }
+}
+
+async function runFlags(flags: BenchFlags, output: BenchOutput): Promise<number> {
+  const { save, compare, maxRegression, json } = flags;
+  const before = compare === null ? null : readBenchFile(compare);
+  if (save !== null) checkSavePath(save);
+  const document = await measure(flags, progressOf(output));
+  if (save !== null) writeBenchFile(save, document);
+  const changes = before === null ? null : compareRuns(before, document, maxRegression);
+  if (json) output.stdout(`${JSON.stringify({ ...document, ...(changes !== null && { changes }) }, null, 2)}\n`);
+  else output.stdout(`${textLines(document, changes, maxRegression, output.width).join("\n")}\n`);
+  if (changes?.length === 0) {
+    throw new StealclockError(
+      "bad-input",
+      `--compare ${compare}: no ratio of this run is in it; accepted: one that has the same rows`,
+    );
+  }
+  return changes?.some(({ verdict }) => verdict === "worse") ? 1 : 0;
+}
+
+function textLines(
+  document: BenchDocument,
+  changes: readonly RowChange[] | null,
+  maxRegression: number,
+  width: number,
+): string[] {
+  const lines = benchLines(document, width);
+  return changes === null || changes.length === 0 ? lines : [...lines, ...compareLines(changes, maxRegression, width)];
+}
+
+function progressOf({ stderr, isTerminal }: BenchOutput): Progress {
+  return isTerminal ? (text) => stderr(`\r\x1b[K${text}`) : () => {};
+}
+
+async function measure({ effort, filter }: BenchFlags, progress: Progress): Promise<BenchDocument> {
+  const program = NativeProgram.compile();
+  try {
+    const groups: Group[] = [uncontendedGroup(program), contendedGroup(), endToEndGroup()];
+    const selected = selectPlans(groups, effort, filter);
+    const noise = new NoiseMeter();
+    noise.begin();
+    const results: BenchResult[] = [];
+    for (const { group, plans } of selected) results.push(...(await runGroup(group, plans, effort, progress)));
+    noise.end();
+    progress("");
+    const { shares } = noise;
+    return {
+      schema: BENCH_SCHEMA,
+      machine: describeMachine(program?.compiler ?? null),
+      noise: shares === null ? null : { ...shares, limit: NOISE_LIMIT },
+      results,
+    };
+  } finally {
+    program?.close();
+  }
+}

@@ -1,0 +1,63 @@
+import { StealclockError } from "../../src/shared/errors.js";
+import type { Effort, Group, RowSpec, TrialPlan } from "../harness/trial.js";
+
+/** A group and those of its plans that are wanted. */
+export interface Selected {
+  readonly group: Group;
+  readonly plans: readonly TrialPlan[];
+}
+
+/**
+ * The plans with a row that was asked for, and with them those whose rows these are divided by or computed from: without
+ * them there would be no ratio.
+ *
+ * @param filter parts of "group/name", from the beginning of a word on; empty for all
+ * @throws StealclockError `bad-input` when nothing matches, naming all rows
+ */
+export function selectPlans(groups: readonly Group[], effort: Effort, filter: readonly string[]): Selected[] {
+  const selected = groups.flatMap((group) => {
+    const plans = plansOf(group, effort, filter);
+    return plans.length === 0 ? [] : [{ group, plans }];
+  });
+  if (selected.length > 0) return selected;
+  const known = groups.map(
+    (group) =>
+      `  ${group.name}/ ${rowsOf(group, effort)
+        .map(({ name }) => name)
+        .join(" ")}`,
+  );
+  throw new StealclockError(
+    "bad-input",
+    `--filter: no row's group/name contains ${filter.join(" or ")}; accepted: any part of\n${known.join("\n")}`,
+  );
+}
+
+function rowsOf(group: Group, effort: Effort): RowSpec[] {
+  return [...group.plans(effort).flatMap(({ rows }) => rows), ...group.derived(effort)];
+}
+
+function plansOf(group: Group, effort: Effort, filter: readonly string[]): TrialPlan[] {
+  const rows = new Map(rowsOf(group, effort).map((row) => [row.name, row]));
+  const derived = new Map(group.derived(effort).map(({ name, from }) => [name, from]));
+  const wanted = new Set<string>();
+  const want = (name: string | null): void => {
+    const row = name === null ? undefined : rows.get(name);
+    if (row === undefined || wanted.has(row.name)) return;
+    wanted.add(row.name);
+    want(row.ratioTo);
+    for (const source of derived.get(row.name) ?? []) want(source);
+  };
+  for (const name of rows.keys()) {
+    const full = `${group.name}/${name}`;
+    if (filter.length === 0 || filter.some((part) => hasWordsFrom(full, part))) want(name);
+  }
+  return group.plans(effort).filter((plan) => plan.rows.some(({ name }) => wanted.has(name)));
+}
+
+/** Whether a part of a name stands in it and begins where a word does: "contended" is not in "uncontended". */
+function hasWordsFrom(name: string, part: string): boolean {
+  for (let at = name.indexOf(part); at !== -1; at = name.indexOf(part, at + 1)) {
+    if (at === 0 || "/.-".includes(name.charAt(at - 1))) return true;
+  }
+  return false;
+}

@@ -1,0 +1,113 @@
+import { createHistogram, type RecordableHistogram } from "node:perf_hooks";
+import { parentPort, workerData } from "node:worker_threads";
+import { PAGE_WORDS, STEAL_MS_WORD } from "../../src/shared/pvclock-page.js";
+import { GAVE_UP, readPage, writePage } from "../../src/shared/version-protocol.js";
+import { payload } from "../alternatives/alternative.js";
+import { ControlWord, type CrewMemory, pageBase } from "./crew-memory.js";
+
+/** What a thread is started with. */
+export interface CrewTask {
+  readonly memory: CrewMemory;
+  /** 0 is the writer, readers count from 1. */
+  readonly slot: number;
+}
+
+/** What it sends after each round that it took part in. */
+export interface CrewReport {
+  readonly slot: number;
+  readonly done: number;
+  readonly retries: number;
+  readonly elapsedNs: number;
+  /** Of one operation in BATCH, in ns. */
+  readonly latency: RecordableHistogram;
+}
+
+/** One operation in so many is timed, and then the thread looks whether the round is over: both cost as much as an operation. */
+const BATCH = 64;
+/** An odd version for longer than that: the writer has lost its processor. */
+const MAX_RETRIES = 10_000;
+
+/** A thread of the contended rows: sleeps until a round has use for it, waits at the start, works until the end, reports. */
+class CrewThread {
+  readonly #slot: number;
+  readonly #control: Int32Array;
+  readonly #words: Int32Array;
+  readonly #values = payload();
+  readonly #out = new Int32Array(PAGE_WORDS);
+  #retries = 0;
+  #page = 0;
+
+  constructor({ memory, slot }: CrewTask) {
+    this.#slot = slot;
+    this.#control = new Int32Array(memory.control);
+    this.#words = new Int32Array(memory.pages);
+  }
+
+  /** Never returns: its thread is ended from outside. */
+  serve(send: (report: CrewReport) => void): never {
+    for (let round = 0; ; ) {
+      Atomics.wait(this.#control, ControlWord.Round, round);
+      round = Atomics.load(this.#control, ControlWord.Round);
+      const isWanted =
+        this.#slot === 0
+          ? Atomics.load(this.#control, ControlWord.HasWriter) === 1
+          : this.#slot <= Atomics.load(this.#control, ControlWord.Readers);
+      if (isWanted) send(this.#work(round));
+    }
+  }
+
+  #work(round: number): CrewReport {
+    const pages = Atomics.load(this.#control, ControlWord.Pages);
+    const latency = createHistogram();
+    this.#retries = 0;
+    this.#page = 0;
+    Atomics.add(this.#control, ControlWord.AtStart, 1);
+    // The round before this one is what the word still says.
+    for (let seen = this.#started(); seen !== round; seen = this.#started()) {
+      Atomics.wait(this.#control, ControlWord.Started, seen);
+    }
+    const startNs = process.hrtime.bigint();
+    let done = 0;
+    while (Atomics.load(this.#control, ControlWord.Ended) !== round) {
+      done += this.#slot === 0 ? this.#update(pages, latency) : this.#read((this.#slot - 1) % pages, latency);
+    }
+    const elapsedNs = Number(process.hrtime.bigint() - startNs);
+    return { slot: this.#slot, done, retries: this.#retries, elapsedNs, latency };
+  }
+
+  #started(): number {
+    return Atomics.load(this.#control, ControlWord.Started);
+  }
+
+  #update(pages: number, latency: RecordableHistogram): number {
+    const startNs = process.hrtime.bigint();
+    this.#updateOnce(pages, 0);
+    latency.record(Math.max(1, Number(process.hrtime.bigint() - startNs)));
+    for (let i = 1; i < BATCH; i++) this.#updateOnce(pages, i);
+    return BATCH;
+  }
+
+  #updateOnce(pages: number, value: number): void {
+    this.#page = this.#page + 1 >= pages ? 0 : this.#page + 1;
+    this.#values[STEAL_MS_WORD] = value;
+    writePage(this.#words, pageBase(this.#page), this.#values, PAGE_WORDS, null);
+  }
+
+  #read(page: number, latency: RecordableHistogram): number {
+    const base = pageBase(page);
+    const startNs = process.hrtime.bigint();
+    let accepted = this.#readOnce(base);
+    latency.record(Math.max(1, Number(process.hrtime.bigint() - startNs)));
+    for (let i = 1; i < BATCH; i++) accepted += this.#readOnce(base);
+    return accepted;
+  }
+
+  /** @returns 1 for a read that was accepted, else 0 */
+  #readOnce(base: number): number {
+    const retries = readPage(this.#words, base, this.#out, PAGE_WORDS, MAX_RETRIES);
+    this.#retries += retries === GAVE_UP ? MAX_RETRIES : retries;
+    return retries === GAVE_UP ? 0 : 1;
+  }
+}
+
+new CrewThread(workerData as CrewTask).serve((report) => parentPort?.postMessage(report));

@@ -1,0 +1,51 @@
+import { defaultPvclockAddress, guestRamBytes } from "../../src/guest/kernel-data.js";
+import { Ledger } from "../../src/host/ledger.js";
+import { PvclockPublisher } from "../../src/host/pvclock-publisher.js";
+import { Tsc } from "../../src/shared/tsc.js";
+import { NS_PER_MS } from "../../src/shared/units.js";
+import { TSC_KHZ } from "../alternatives/alternative.js";
+import type { Loop } from "../harness/loop.js";
+
+/** When pages are written: the publisher's rules, and the refreshes of running vCPUs that their host adds. */
+export type Policy = "entry" | "pcpu-change" | "periodic";
+
+/** One entry in so many is on another pCPU than the one before it. */
+const ENTRIES_PER_MIGRATION = 8;
+/** A period of 1 ms in slices of 4 ms. */
+const REFRESHES_PER_ENTRY = 3;
+
+/** What one entry of a vCPU costs its host for publishing alone. All vCPUs have a page and enter in turn. */
+export function publishLoop(policy: Policy, vcpus: number): Loop {
+  const ram = new Int32Array(new SharedArrayBuffer(guestRamBytes(vcpus)));
+  const ledger = new Ledger(vcpus);
+  ledger.begin(0);
+  const publisher = new PvclockPublisher(
+    ram,
+    vcpus,
+    {
+      policy,
+      offersSteal: true,
+      nanoseconds: false,
+      tsc: new Tsc(TSC_KHZ),
+      stealAtStartNs: 0,
+      measuredNs: (vcpu) => ledger.of(vcpu).outOfGuestNs,
+      auditOf: () => null,
+    },
+    [],
+  );
+  for (let vcpu = 0; vcpu < vcpus; vcpu++) publisher.register(vcpu, defaultPvclockAddress(vcpus, vcpu) >>> 2, 0);
+  const refreshes = policy === "periodic" ? REFRESHES_PER_ENTRY : 0;
+  const entriesOf = new Int32Array(vcpus);
+  let vcpu = 0;
+  let now = 0;
+  return (count) => {
+    for (let entry = 0; entry < count; entry++) {
+      vcpu = vcpu + 1 === vcpus ? 0 : vcpu + 1;
+      now += NS_PER_MS;
+      const migrations = Math.floor(entriesOf[vcpu]++ / ENTRIES_PER_MIGRATION);
+      publisher.schedIn(vcpu, migrations & 1, now);
+      for (let refresh = 0; refresh < refreshes; refresh++) publisher.publish(vcpu, now);
+    }
+    return now;
+  };
+}

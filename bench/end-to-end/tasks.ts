@@ -1,0 +1,30 @@
+import type { AccountingName, Hz } from "../../src/engine/scenario.js";
+import type { Loop } from "../harness/loop.js";
+import { entryLoop } from "./entry-loop.js";
+import { hogLoop } from "./hog-loop.js";
+import { type Policy, publishLoop } from "./publish-loop.js";
+import { tickLoop } from "./tick-loop.js";
+
+/** Which memory the pages are in: plain accesses as in the virtual engine, or Atomics as in the real one. */
+export type PageEngine = "virtual" | "real";
+
+/** What a row's loop does, as it is told to the thread that runs it. */
+export type EndToEndTask =
+  | { readonly kind: "tick"; readonly accounting: AccountingName; readonly hz: Hz }
+  /** @see hogLoop: null for a hog that no tick interrupts */
+  | { readonly kind: "hog"; readonly accounting: AccountingName | null; readonly hz: Hz }
+  | { readonly kind: "publish"; readonly policy: Policy; readonly vcpus: number }
+  | { readonly kind: "entry"; readonly vcpus: number };
+
+export function loopOf(task: EndToEndTask): Loop {
+  switch (task.kind) {
+    case "tick":
+      return tickLoop(task.accounting, task.hz);
+    case "hog":
+      return hogLoop(task.accounting, task.hz);
+    case "publish":
+      return publishLoop(task.policy, task.vcpus);
+    case "entry":
+      return entryLoop(task.vcpus);
+  }
+}

@@ -1,0 +1,223 @@
+/*
+ * The version protocol of the pvclock page in C11 atomics, for comparison with the one in TypeScript.
+ *
+ *     protocol ROW BATCH_NS SAMPLES
+ *
+ * prints SAMPLES lines: ns per operation, each over a batch of operations that takes at least BATCH_NS.
+ */
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define PAGE_WORDS 8
+#define FLAGS_WORD 7
+#define GUEST_STOPPED (2u << 8)
+#define TSC_KHZ 2600000u
+#define NS_PER_MS 1000000u
+
+struct page {
+	_Alignas(4096) _Atomic uint32_t words[PAGE_WORDS];
+	_Alignas(64) _Atomic uint64_t last_value;
+	_Alignas(64) _Atomic uint64_t steal_ns;
+	/* Not shared, but laid beside it: at the same offset of another 4 KiB, a processor would take one for the other. */
+	_Alignas(64) uint32_t values[PAGE_WORDS];
+	_Alignas(64) uint32_t out[PAGE_WORDS];
+};
+
+static struct page page;
+static uint32_t *const values = page.values;
+static uint32_t *const out = page.out;
+static uint64_t clock_ns = 1000000000u;
+
+/* The compiler has to assume that somebody looks at this memory here. */
+static inline void escape(void *memory)
+{
+	__asm__ volatile("" : : "r"(memory) : "memory");
+}
+
+/* In line at every use, as the kernel's are. */
+#define OPERATION static inline __attribute__((always_inline)) void
+
+#define LOAD(word) atomic_load_explicit(&page.words[word], memory_order_relaxed)
+#define STORE(word, value) atomic_store_explicit(&page.words[word], value, memory_order_relaxed)
+
+/* Every word seq_cst: the shape of the code in TypeScript, access by access. */
+OPERATION update_seqcst(void)
+{
+	uint32_t opening = (atomic_load(&page.words[0]) + 1) | 1;
+
+	atomic_store(&page.words[0], opening);
+	for (int word = 1; word < FLAGS_WORD; word++)
+		atomic_store(&page.words[word], values[word]);
+	uint32_t differing = atomic_load(&page.words[FLAGS_WORD]) ^ values[FLAGS_WORD];
+	atomic_fetch_xor(&page.words[FLAGS_WORD], differing & ~GUEST_STOPPED);
+	atomic_store(&page.words[0], opening + 1);
+}
+
+/* As the kernel does it: relaxed stores, with a write barrier after the odd version and before the even one. */
+OPERATION update_linux(void)
+{
+	uint32_t opening = (LOAD(0) + 1) | 1;
+	uint32_t stopped = LOAD(FLAGS_WORD) & GUEST_STOPPED;
+
+	STORE(0, opening);
+	atomic_thread_fence(memory_order_release);
+	for (int word = 1; word < FLAGS_WORD; word++)
+		STORE(word, values[word]);
+	STORE(FLAGS_WORD, values[FLAGS_WORD] | stopped);
+	atomic_thread_fence(memory_order_release);
+	STORE(0, opening + 1);
+}
+
+OPERATION read_seqcst(void)
+{
+	uint32_t version;
+
+	do {
+		while ((version = atomic_load(&page.words[0])) & 1)
+			;
+		for (int word = 1; word < PAGE_WORDS; word++)
+			out[word] = atomic_load(&page.words[word]);
+	} while (atomic_load(&page.words[0]) != version);
+	out[0] = version;
+}
+
+/* As the kernel does it: relaxed loads between two read barriers. */
+OPERATION read_linux(void)
+{
+	uint32_t version;
+
+	do {
+		while ((version = LOAD(0)) & 1)
+			;
+		atomic_thread_fence(memory_order_acquire);
+		for (int word = 1; word < PAGE_WORDS; word++)
+			out[word] = LOAD(word);
+		atomic_thread_fence(memory_order_acquire);
+	} while (LOAD(0) != version);
+	out[0] = version;
+}
+
+static uint64_t field(int word)
+{
+	return out[word] | (uint64_t)out[word + 1] << 32;
+}
+
+/* The emulated counter, by the same steps as in TypeScript: whole milliseconds first, which are exact. */
+static uint64_t read_tsc(void)
+{
+	clock_ns += 100;
+	return clock_ns / NS_PER_MS * TSC_KHZ + clock_ns % NS_PER_MS * TSC_KHZ / NS_PER_MS;
+}
+
+/* A consistent read with the counter read inside, scaled through 96 bits, and never below what was given out before. */
+OPERATION kvmclock_read(void)
+{
+	uint64_t cycles;
+
+	do {
+		read_linux();
+		cycles = read_tsc();
+		atomic_thread_fence(memory_order_acquire);
+	} while (LOAD(0) != out[0]);
+
+	uint64_t delta = cycles - field(2);
+	int8_t shift = (int8_t)(out[FLAGS_WORD] & 0xff);
+	delta = shift < 0 ? delta >> -shift : delta << shift;
+	uint64_t ns = field(4) + (uint64_t)((unsigned __int128)delta * out[6] >> 32);
+
+	uint64_t last = atomic_load_explicit(&page.last_value, memory_order_relaxed);
+	while (ns > last && !atomic_compare_exchange_weak(&page.last_value, &last, ns))
+		;
+	uint64_t result = ns > last ? ns : last;
+	escape(&result);
+}
+
+OPERATION store64_seqcst(void)
+{
+	clock_ns += 1000;
+	atomic_store(&page.steal_ns, clock_ns);
+}
+
+/* The words of an update one second after boot, at 2.6 GHz: shift 1 to the right, then 0xc4ec4ec4 / 2^32. */
+static void fill_values(void)
+{
+	uint64_t cycles = (uint64_t)TSC_KHZ * 1000;
+
+	values[2] = (uint32_t)cycles;
+	values[3] = (uint32_t)(cycles >> 32);
+	values[4] = 1000000000u;
+	values[6] = 0xc4ec4ec4u;
+	values[FLAGS_WORD] = 0xffu | 4u << 8;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* A loop of its own for each operation, so that the compiler can put it in line. */
+#define ROW(name)                                                                                                      \
+	static uint64_t time_##name(uint64_t count)                                                                    \
+	{                                                                                                              \
+		uint64_t start = now_ns();                                                                             \
+		for (uint64_t i = 0; i < count; i++) {                                                                 \
+			values[1] = (uint32_t)i;                                                                       \
+			name();                                                                                        \
+			escape(out);                                                                                   \
+		}                                                                                                      \
+		return now_ns() - start;                                                                               \
+	}
+
+ROW(update_seqcst)
+ROW(update_linux)
+ROW(read_seqcst)
+ROW(read_linux)
+ROW(store64_seqcst)
+ROW(kvmclock_read)
+
+static const struct {
+	const char *name;
+	uint64_t (*time)(uint64_t count);
+} rows[] = {
+	{ "update-seqcst", time_update_seqcst },   { "update-linux", time_update_linux },
+	{ "read-seqcst", time_read_seqcst },       { "read-linux", time_read_linux },
+	{ "store64-seqcst", time_store64_seqcst }, { "kvmclock-read", time_kvmclock_read },
+};
+
+int main(int argc, char **argv)
+{
+	if (argc != 4) {
+		fprintf(stderr, "usage: protocol ROW BATCH_NS SAMPLES\n");
+		return 2;
+	}
+	uint64_t batch_ns = strtoull(argv[2], NULL, 10);
+	uint64_t samples = strtoull(argv[3], NULL, 10);
+
+	for (size_t row = 0; row < sizeof(rows) / sizeof(rows[0]); row++) {
+		if (strcmp(rows[row].name, argv[1]) != 0)
+			continue;
+		uint64_t count = 1024;
+
+		fill_values();
+		update_seqcst();
+		/* Twice over, as the first batch that is long enough may have met a page fault or a slow clock. */
+		for (int settled = 0; settled < 2;) {
+			if (rows[row].time(count) >= batch_ns)
+				settled++;
+			else
+				count *= 2;
+		}
+		for (uint64_t sample = 0; sample < samples; sample++)
+			printf("%.6f\n", (double)rows[row].time(count) / (double)count);
+		return 0;
+	}
+	fprintf(stderr, "no such row: %s\n", argv[1]);
+	return 2;
+}

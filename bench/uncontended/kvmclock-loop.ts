@@ -1,0 +1,43 @@
+import { CpuState } from "../../src/guest/cpu-state.js";
+import { Kvmclock } from "../../src/guest/kvmclock.js";
+import { LastValue } from "../../src/guest/last-value.js";
+import { PageReader } from "../../src/guest/page-reader.js";
+import { TscRegister } from "../../src/guest/tsc-register.js";
+import { PAGE_WORDS } from "../../src/shared/pvclock-page.js";
+import { Tsc } from "../../src/shared/tsc.js";
+import { NS_PER_SECOND } from "../../src/shared/units.js";
+import { TSC_KHZ, writtenPage } from "../alternatives/alternative.js";
+import type { Loop } from "../harness/loop.js";
+
+/** Between two readings. */
+const STEP_NS = 100;
+/** The guard's eight words, away from the page that it shares memory with. */
+const LAST_VALUE_BASE = 64;
+
+/**
+ * The guest's clock as it is shipped: a consistent read, the emulated TSC, 64-bit arithmetic in halves, and the guard that
+ * keeps it from going back. The clock under the TSC is a counter, as reading a real one costs more than all the rest.
+ */
+export function kvmclockLoop(): Loop {
+  const ram = writtenPage();
+  const cpu = new CpuState(1);
+  const page = { base: 0, audit: null };
+  let nowNs = NS_PER_SECOND;
+  const clock = {
+    nowNs: () => {
+      nowNs += STEP_NS;
+      return nowNs;
+    },
+  };
+  const kvmclock = new Kvmclock(
+    new PageReader(ram, PAGE_WORDS, cpu),
+    new TscRegister(clock, new Tsc(TSC_KHZ)),
+    new LastValue(ram, LAST_VALUE_BASE),
+    cpu,
+  );
+  return (count) => {
+    let sum = 0;
+    for (let i = 0; i < count; i++) sum += kvmclock.readNs(page);
+    return sum;
+  };
+}

@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, it } from "node:test";
+import { runBench } from "../bench/command/run-bench.js";
+import type { BenchDocument, BenchResult } from "../bench/harness/document.js";
+import { checkSavePath, readBenchFile, writeBenchFile } from "../bench/report/bench-file.js";
+import { compareRuns } from "../bench/report/compare.js";
+import { compareLines } from "../bench/report/compare-table.js";
+
+const ROUNDS = 9;
+
+/** A row whose rounds' ratios lie evenly around `ratio`. */
+function row(name: string, ratio: number, changes: Partial<BenchResult> = {}, spread = 0.01): BenchResult {
+  const ratioRounds = Array.from({ length: ROUNDS }, (_, round) => ratio * (1 + (spread * (round - 4)) / 4));
+  const figures = { median: 80, p99: 90, min: 70, max: 100, samples: 9 };
+  return { group: "g", name, unit: "ns/op", ...figures, ratioTo: "base", ratio, ratioRounds, noisy: false, ...changes };
+}
+
+function run(...results: readonly BenchResult[]): BenchDocument {
+  const machine = { cpu: "c", cores: 2, arch: "x64", kernel: "6", node: "20", v8: "11", compiler: null };
+  return { schema: "stealclock.bench/1", machine, noise: null, results };
+}
+
+function verdictOf(before: BenchResult, now: BenchResult, maxRegression = 0.1): string | undefined {
+  return compareRuns(run(before), run(now), maxRegression)[0]?.verdict;
+}
+
+const folder = mkdtempSync(join(tmpdir(), "stealclock-bench-test-"));
+after(() => rmSync(folder, { recursive: true }));
+
+describe("a comparison of two runs", () => {
+  it("finds what got worse by more than is allowed, and what got better", () => {
+    assert.equal(verdictOf(row("a", 2), row("a", 2.4)), "worse");
+    assert.equal(verdictOf(row("a", 2), row("a", 2.4), 0.25), "same");
+    assert.equal(verdictOf(row("a", 2), row("a", 1.5)), "better");
+    assert.equal(verdictOf(row("a", 2), row("a", 2)), "same");
+  });
+
+  it("does not take chance for a change", () => {
+    assert.equal(verdictOf(row("a", 2, {}, 0.5), row("a", 2.4, {}, 0.5)), "same");
+  });
+
+  it("knows that of rates more is better", () => {
+    const rate = { unit: "reads/s" };
+    assert.equal(verdictOf(row("a", 2, rate), row("a", 1.5, rate)), "worse");
+    assert.equal(verdictOf(row("a", 2, rate), row("a", 2.5, rate)), "better");
+    assert.equal(verdictOf(row("a", 2, { unit: "fairness" }), row("a", 1, { unit: "fairness" })), "worse");
+  });
+
+  it("never compares times", () => {
+    assert.equal(verdictOf(row("a", 2), row("a", 2, { median: 8_000, min: 7_000, max: 9_000, p99: 9_000 })), "same");
+  });
+
+  it("leaves out what both do not have, or what is divided by something else", () => {
+    assert.equal(verdictOf(row("a", 2), row("b", 4)), undefined);
+    assert.equal(verdictOf(row("a", 2), row("a", 4, { ratioTo: "other" })), undefined);
+    assert.equal(verdictOf(row("a", 2), row("a", 4, { ratio: null, ratioRounds: [] })), undefined);
+    assert.equal(verdictOf(row("a", 2), row("a", 4, { ratioTo: null })), undefined);
+    assert.equal(verdictOf(row("a", 2, { ratioTo: null }), row("a", 4, { ratioTo: null })), undefined);
+  });
+
+  it("has no opinion on a few rounds", () => {
+    const few = { ratioRounds: [2, 2, 2] };
+    assert.equal(verdictOf(row("a", 2, few), row("a", 9, few)), "too few rounds");
+  });
+
+  it("shows the interval, and says which rows are worse", () => {
+    const changes = compareRuns(run(row("a", 2), row("b", 2)), run(row("a", 3), row("b", 2)), 0.1);
+    const [change] = changes;
+    assert.ok(change.interval !== null && change.interval.low < 0.5 && change.interval.high > 0.5);
+    const text = compareLines(changes, 0.1, 120).join("\n");
+    assert.match(text, /g\/a .*base .*\+50\.0 % .*worse/);
+    assert.match(text, /Worse by more than 10 %, and by more than chance explains: a\.$/);
+  });
+});
+
+describe("a bench file", () => {
+  it("comes back as it was written", () => {
+    const file = join(folder, "saved.json");
+    const document = run(row("a", 2));
+    writeBenchFile(file, document);
+    assert.deepEqual(readBenchFile(file), document);
+  });
+
+  const refused = async (...argv: readonly string[]): Promise<string> => {
+    let text = "";
+    const write = (more: string) => {
+      text += more;
+    };
+    const exitCode = await runBench(argv, { stdout: write, stderr: write, isTerminal: false, width: 120 });
+    assert.equal(exitCode, 2, text);
+    return text;
+  };
+
+  it("is refused with exit 2 before anything is measured, with what is accepted", async () => {
+    const broken = join(folder, "broken.json");
+    writeFileSync(broken, "{");
+    const other = join(folder, "other.json");
+    writeFileSync(other, '{ "schema": "stealclock.run/1", "results": [] }');
+    for (const file of [join(folder, "none.json"), broken, other]) {
+      assert.match(await refused("--compare", file), /accepted: a file that --save wrote/);
+    }
+    assert.throws(() => checkSavePath(join(folder, "no", "file")), /accepted: a file in a folder that is there/);
+    assert.match(await refused("--save", folder), /accepted: a file in a folder/);
+  });
+
+  it("refuses flags and filters that it does not know", async () => {
+    assert.match(await refused("--filtre", "x"), /unknown option.*\n?.*--help/s);
+    assert.match(
+      await refused("--filter", "nothing-like-it"),
+      /accepted: any part of\n {2}uncontended\/ update\.shipped /,
+    );
+    assert.match(await refused("--filter", ","), /accepted: any part of group\/name/);
+    assert.match(await refused("--max-regression", "ten"), /accepted: a percentage such as 10%/);
+    assert.match(await refused("surplus"), /too many arguments/);
+  });
+});

@@ -1,0 +1,133 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { describe, it } from "node:test";
+import { runBench } from "../bench/command/run-bench.js";
+import type { BenchDocument, BenchResult } from "../bench/harness/document.js";
+import { Unavailable } from "../bench/harness/trial.js";
+import { nativePlans } from "../bench/native/native-plans.js";
+import { NativeProgram } from "../bench/native/native-program.js";
+
+/** One round of a group, as short as can be: that every row comes out, never how. */
+async function measureOnce(group: string): Promise<BenchDocument> {
+  let text = "";
+  const exitCode = await runBench(["--quick", "--rounds", "1", "--json", "--filter", `${group}/`], {
+    stdout: (more) => {
+      text += more;
+    },
+    stderr: () => {},
+    isTerminal: false,
+    width: 120,
+  });
+  assert.equal(exitCode, 0);
+  return JSON.parse(text);
+}
+
+function assertMeasured({ name, median, p99, min, max, samples }: BenchResult): void {
+  for (const value of [median, p99, min, max, samples]) {
+    assert.ok(typeof value === "number" && Number.isFinite(value) && value > 0, `${name}: ${value}`);
+  }
+  assert.ok(Number(min) <= Number(median) && Number(median) <= Number(max), name);
+}
+
+const UNCONTENDED = [
+  "update.shipped",
+  "read.shipped",
+  "kvmclock-read.shipped",
+  "update.atomics",
+  "read.atomics",
+  "native.update-seqcst",
+  "native.update-linux",
+  "native.read-seqcst",
+  "native.read-linux",
+  "native.store64-seqcst",
+  "native.kvmclock-read",
+];
+
+describe("a run of the bench", () => {
+  it("measures every row of one thread, those with a counterpart in C beside it", async () => {
+    const { schema, machine, results } = await measureOnce("uncontended");
+    assert.equal(schema, "stealclock.bench/1");
+    assert.equal(machine.node, process.versions.node);
+    const byName = new Map(results.map((row) => [row.name, row]));
+    for (const name of UNCONTENDED) assert.ok(byName.has(name), name);
+    const measured = machine.compiler === null ? results.filter(({ name }) => !name.startsWith("native.")) : results;
+    for (const row of measured) {
+      assertMeasured(row);
+      assert.ok(row.ratioTo === null || byName.has(row.ratioTo), `${row.name} of ${row.ratioTo}`);
+      const divisor = byName.get(row.ratioTo ?? "");
+      assert.equal(row.ratio === null, divisor === undefined || divisor.samples === 0, row.name);
+    }
+    for (const [name, ratioTo] of [
+      ["update.shipped", "native.update-seqcst"],
+      ["read.shipped", "native.read-seqcst"],
+      ["kvmclock-read.shipped", "native.kvmclock-read"],
+    ]) {
+      assert.equal(byName.get(name)?.ratioTo, ratioTo);
+    }
+  });
+
+  it("measures threads against each other, alone first", async () => {
+    const { results } = await measureOnce("contended");
+    const names = results.map(({ name }) => name);
+    for (const name of [
+      "updates.writer-alone",
+      "reads.1-reader",
+      "fairness.2-readers.one-page",
+      "reads.2-readers.page-each",
+    ]) {
+      assert.ok(names.includes(name), name);
+    }
+    for (const row of results) {
+      // A reader may well meet no update in so short a time.
+      if (row.unit === "retries/read") assert.ok(Number(row.median) >= 0 && row.samples === 1, row.name);
+      else assertMeasured(row);
+      const { percentiles } = row;
+      if (row.unit === "ns") assert.ok(percentiles && percentiles["50"] > 0 && percentiles["50"] <= percentiles["100"]);
+      if (row.unit === "fairness") assert.ok(Number(row.max) <= 1, row.name);
+    }
+  });
+
+  it("measures ticks and entries as the engines do them", async () => {
+    const { results } = await measureOnce("end-to-end");
+    const names = results.map(({ name }) => name);
+    for (const name of [
+      "tick.rfc-v2.hz-250",
+      "tick-load.mainline.hz-1000",
+      "hog-work.no-tick",
+      "publish.virtual.entry.10000",
+    ]) {
+      assert.ok(names.includes(name), name);
+    }
+    for (const name of ["publish.real.periodic.256", "growth.publish.real.entry", "growth.entry.virtual"]) {
+      assert.ok(names.includes(name), name);
+    }
+    for (const row of results) assertMeasured(row);
+  });
+});
+
+describe("the protocol in C", () => {
+  it("is left out without a compiler, and its rows say why", async () => {
+    assert.equal(NativeProgram.compile({ CC: "" }), null);
+    assert.equal(NativeProgram.compile({ CC: "no-such-compiler" }), null);
+    for (const plan of nativePlans(null)) {
+      const trial = await plan.open({
+        quick: true,
+        rounds: 1,
+        samplesPerRound: 1,
+        batchNs: 1,
+        warmUpNs: 1,
+        windowMs: 1,
+      });
+      assert.ok(trial instanceof Unavailable);
+      assert.match(trial.reason, /no C compiler/);
+    }
+  });
+
+  it("leaves nothing behind", (context) => {
+    const program = NativeProgram.compile();
+    if (program === null) return context.skip("no C compiler");
+    assert.ok(existsSync(program.folder));
+    program.close();
+    assert.ok(!existsSync(program.folder));
+  });
+});
