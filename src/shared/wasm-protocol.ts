@@ -1,4 +1,5 @@
 import type { AuditRing } from "./audit-ring.js";
+import type { PageProtocol } from "./page-protocol.js";
 import { PAGE_WORDS_NS } from "./pvclock-page.js";
 
 /** A page of WebAssembly memory. */
@@ -24,7 +25,7 @@ interface Exports {
  * accesses of 64 bits where a field has 64. Both sides of a page must use the same of the two, since accesses of unequal
  * size never synchronise. One object for each thread, over memory that all share.
  */
-export class WasmProtocol {
+export class WasmProtocol implements PageProtocol {
   /** What `write` writes: values[i] goes to word i. */
   readonly values: Int32Array;
   /** What `read` accepted, words[0] its version; all 0 after giving up. */
