@@ -3,7 +3,7 @@ import { LIMITS } from "../engine/scenario-limits.js";
 import type { Ns } from "../shared/units.js";
 import { givenFlags, readFlag } from "./given-flags.js";
 import { refusePlaces } from "./placed-problem.js";
-import { addCheckProtocolFlag, addRunFlags, type RunFlags, readRunFlags } from "./run-flags.js";
+import { addProtocolFlags, addRunFlags, type RunFlags, readRunFlags } from "./run-flags.js";
 import type { SettingsSource } from "./scenario-file.js";
 import { FAIR_ONLY, LINUX_ONLY, type SettingKey, VIRTUAL_ONLY } from "./scenario-schema.js";
 import { parseSettings } from "./settings-parse.js";
@@ -94,7 +94,7 @@ export function addEmulateFlags(command: Command): Command {
   addSettingFlags(command, isShared);
   // So that a flag can win over a file that says no.
   command.option("--steal-feature", "a host that offers steal time (default)");
-  addCheckProtocolFlag(command);
+  addProtocolFlags(command);
   addSettingFlags(command.optionsGroup("The fair host only:"), (key) => FAIR_ONLY.includes(key));
   addSettingFlags(command.optionsGroup("The linux host only:"), (key) => LINUX_ONLY.includes(key));
   addSettingFlags(command.optionsGroup("The virtual engine only:"), (key) => VIRTUAL_ONLY.includes(key));

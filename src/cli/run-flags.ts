@@ -1,14 +1,17 @@
 import type { Command } from "commander";
 import { findOptionProblems } from "../engine/options-check.js";
-import type { EmulateOptions } from "../engine/result.js";
+import { type EmulateOptions, PROTOCOL_BACKENDS } from "../engine/result.js";
 import type { Scenario } from "../engine/scenario.js";
 import { throwProblems } from "../engine/scenario-problem.js";
 import { StealclockError } from "../shared/errors.js";
 import { type GivenFlags, readFlag } from "./given-flags.js";
-import { asDuration, asSize, refuse } from "./values.js";
+import { asChoice, asDuration, asSize, refuse } from "./values.js";
 
-/** How a scenario is run, which is no part of the scenario. All of it but checkProtocol is the virtual engine's. */
-export type RunFlags = Pick<EmulateOptions, "untilNs" | "dumpPages" | "events" | "checks" | "checkProtocol">;
+/** How a scenario is run, which is no part of the scenario. All of it but what is of the protocol is the virtual engine's. */
+export type RunFlags = Pick<
+  EmulateOptions,
+  "untilNs" | "dumpPages" | "events" | "checks" | "checkProtocol" | "protocolBackend"
+>;
 
 const FLAG_OF: Readonly<Record<keyof RunFlags, string>> = {
   untilNs: "--until",
@@ -16,13 +19,16 @@ const FLAG_OF: Readonly<Record<keyof RunFlags, string>> = {
   events: "--events",
   checks: "--no-checks",
   checkProtocol: "--check-protocol",
+  protocolBackend: "--protocol-backend",
 };
 
 const DEFAULT_EVENTS_LIMIT = "64MiB";
 
 /** Adds what either engine has. */
-export function addCheckProtocolFlag(command: Command): Command {
-  return command.option("--check-protocol", "audit every read of a page for torn values, own and remote");
+export function addProtocolFlags(command: Command): Command {
+  return command
+    .option("--check-protocol", "audit every read of a page for torn values, own and remote")
+    .option("--protocol-backend <backend>", "what pages are written and read by: atomics, wasm (default atomics)");
 }
 
 /** Adds what the virtual engine alone has. */
@@ -51,6 +57,9 @@ export function readRunFlags(given: GivenFlags): RunFlags {
   if (given("checks") === false && given("checkProtocol") === true) {
     throw new StealclockError("bad-input", "--check-protocol: contradicts --no-checks; accepted: one of them");
   }
+  const protocolBackend = readFlag("--protocol-backend", given("protocolBackend"), (value) =>
+    asChoice(value, "a backend of the protocol", PROTOCOL_BACKENDS),
+  );
   const maxBytes = readFlag("--events-limit", limit ?? DEFAULT_EVENTS_LIMIT, asSize) ?? 0;
   return {
     ...(untilNs !== undefined && { untilNs }),
@@ -59,6 +68,7 @@ export function readRunFlags(given: GivenFlags): RunFlags {
     ...(given("checks") === false && { checks: false }),
     ...(given("fullChecks") === true && { checks: "full" }),
     ...(given("checkProtocol") === true && { checkProtocol: true }),
+    ...(protocolBackend !== undefined && { protocolBackend }),
   };
 }
 

@@ -2,6 +2,7 @@ import { FairHost, type FairHostConfig } from "../host/fair-host.js";
 import { LinuxHost } from "../host/linux-host.js";
 import type { HostObserver } from "../host/pvclock-publisher.js";
 import type { AuditRing } from "../shared/audit-ring.js";
+import type { PageProtocol } from "../shared/page-protocol.js";
 import type { Tsc } from "../shared/tsc.js";
 import { RunChecker } from "./check/run-checker.js";
 import type { Scenario, TimelineEvent } from "./scenario.js";
@@ -14,6 +15,8 @@ export type BuiltHost =
 /** What a driver brings along. */
 export interface HostParts {
   readonly auditOf: (vcpu: number) => AuditRing | null;
+  /** How its thread writes pages (by Atomics). */
+  readonly protocol?: PageProtocol;
   /** The machine's time stamp counter. */
   readonly tsc: Tsc;
   /** The checker, and whoever else wants to hear what happens. */
@@ -21,7 +24,7 @@ export interface HostParts {
 }
 
 export function buildHost(scenario: Scenario, ram: Int32Array, parts: HostParts): BuiltHost {
-  const { auditOf, tsc, observers } = parts;
+  const { auditOf, protocol, tsc, observers } = parts;
   const publish = {
     policy: scenario.update.kind,
     offersSteal: scenario.stealFeature,
@@ -29,6 +32,7 @@ export function buildHost(scenario: Scenario, ram: Int32Array, parts: HostParts)
     nanoseconds: scenario.stealUnit === "ns",
     tsc,
     auditOf,
+    ...(protocol !== undefined && { protocol }),
   };
   switch (scenario.host) {
     case "fair":

@@ -174,6 +174,8 @@ export interface EmulateOptions {
    * met a write, and the virtual engine, in which no read can meet one, none.
    */
   readonly checkProtocol?: boolean;
+  /** By what pages are written and read: JavaScript's Atomics, or a WebAssembly module (atomics). */
+  readonly protocolBackend?: ProtocolBackend;
   /** A line of diagnostics from one of the run's parts. */
   readonly onLog?: (line: LogLine) => void;
 }
@@ -184,3 +186,6 @@ export interface LogLine {
   readonly message: string;
   readonly fields?: Readonly<Record<string, unknown>>;
 }
+
+export const PROTOCOL_BACKENDS = ["atomics", "wasm"] as const;
+export type ProtocolBackend = (typeof PROTOCOL_BACKENDS)[number];

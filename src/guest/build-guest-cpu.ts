@@ -1,6 +1,7 @@
 import type { Clock } from "../shared/clock.js";
 import type { Jitter } from "../shared/jitter.js";
 import type { Hypercalls } from "../shared/kvm-abi.js";
+import { AtomicsProtocol, type PageProtocol } from "../shared/page-protocol.js";
 import type { RandomStream } from "../shared/random-stream.js";
 import type { Tsc } from "../shared/tsc.js";
 import type { Ns } from "../shared/units.js";
@@ -68,9 +69,11 @@ export function guestMachineOf(parts: {
   readonly tsc: Tsc;
   readonly auditOf: GuestMachine["auditOf"];
   readonly auditsEveryRead: boolean;
+  /** How pages are read (by Atomics). */
+  readonly protocol?: PageProtocol;
 }): GuestMachine {
-  const { clock, tsc, ...rest } = parts;
-  return { ...rest, tsc: new TscRegister(clock, tsc), lastValue: new LastValue(parts.ram, LAST_VALUE_WORD) };
+  const { clock, tsc, protocol = new AtomicsProtocol(parts.ram), ...rest } = parts;
+  return { ...rest, protocol, tsc: new TscRegister(clock, tsc), lastValue: new LastValue(parts.ram, LAST_VALUE_WORD) };
 }
 
 /** What a guest CPU is built from. */

@@ -1,5 +1,6 @@
 import type { AuditRing } from "../shared/audit-ring.js";
 import { type Hypercalls, MSR_ENABLE_BIT, MSR_KVM_SYSTEM_TIME_NEW } from "../shared/kvm-abi.js";
+import type { PageProtocol } from "../shared/page-protocol.js";
 import { PAGE_WORDS, PAGE_WORDS_NS } from "../shared/pvclock-page.js";
 import { U64 } from "../shared/u64.js";
 import type { Ns } from "../shared/units.js";
@@ -16,6 +17,8 @@ import type { TscRegister } from "./tsc-register.js";
 /** The machine that guest CPUs find themselves on. */
 export interface GuestMachine {
   readonly ram: Int32Array;
+  /** How its pages are read in this thread. */
+  readonly protocol: PageProtocol;
   readonly cpuCount: number;
   readonly tsc: TscRegister;
   readonly lastValue: LastValue;
@@ -45,7 +48,7 @@ export class GuestTime {
     this.#cpu = cpu;
     this.#page = new OwnPage(machine, cpu);
     const wordCount = features.stealNs ? PAGE_WORDS_NS : PAGE_WORDS;
-    this.reader = new PageReader(machine.ram, wordCount, cpu, machine.auditsEveryRead);
+    this.reader = new PageReader(machine.ram, wordCount, cpu, machine.auditsEveryRead, machine.protocol);
     this.stealClock = new StealClock(this.reader, this.#page, features.stealNs, cpu);
     this.kvmclock = new Kvmclock(this.reader, machine.tsc, machine.lastValue, cpu);
   }

@@ -12,7 +12,6 @@ import {
 import { pvclockScaleDelta } from "../shared/tsc.js";
 import { U64 } from "../shared/u64.js";
 import type { Ns } from "../shared/units.js";
-import { clearGuestStopped, versionUnchanged } from "../shared/version-protocol.js";
 import { CpuState } from "./cpu-state.js";
 import type { LastValue } from "./last-value.js";
 import { MAX_READ_RETRIES, type PageLocation, type PageReader } from "./page-reader.js";
@@ -65,7 +64,7 @@ export class Kvmclock {
     if (!read) this.#ns.setNumber(this.#cpu.clockNs);
     this.rawNs = this.#ns.toNumber();
     const flags = read ? flagsOf(this.#reader.words[SHIFT_AND_FLAGS_WORD]) : 0;
-    const stopped = (flags & FLAG_GUEST_STOPPED) !== 0 && clearGuestStopped(this.#reader.ram, page.base);
+    const stopped = (flags & FLAG_GUEST_STOPPED) !== 0 && this.#reader.protocol.clearGuestStopped(page.base);
     if (stopped) this.#cpu.guestStopped = true;
     if ((flags & FLAG_TSC_STABLE) === 0 && !this.#lastValue.raise(this.#ns)) return this.#cpu.clockNs;
     const clockNs = this.#ns.toNumber();
@@ -89,7 +88,7 @@ export class Kvmclock {
     for (let tries = 0; tries <= MAX_READ_RETRIES; tries++) {
       if (!this.#reader.read(page)) return false;
       this.#tsc.read(this.#cycles);
-      if (versionUnchanged(this.#reader.ram, page.base, this.#reader.words[VERSION_WORD])) {
+      if (this.#reader.protocol.versionUnchanged(page.base, this.#reader.words[VERSION_WORD])) {
         pvclockReadNs(this.#reader.words, this.#cycles, this.#ns);
         return true;
       }

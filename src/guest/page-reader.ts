@@ -1,6 +1,6 @@
 import type { AuditRing } from "../shared/audit-ring.js";
-import { PAGE_WORDS, PAGE_WORDS_NS } from "../shared/pvclock-page.js";
-import { GAVE_UP, readPage } from "../shared/version-protocol.js";
+import { AtomicsProtocol, type PageProtocol } from "../shared/page-protocol.js";
+import { GAVE_UP } from "../shared/version-protocol.js";
 import { CpuState } from "./cpu-state.js";
 
 /**
@@ -19,15 +19,11 @@ export interface PageLocation {
   readonly audit: AuditRing | null;
 }
 
-/** Scratch of this thread. */
-const WORDS = new Int32Array(PAGE_WORDS);
-const WORDS_NS = new Int32Array(PAGE_WORDS_NS);
-
 /** Reads pages under the version protocol, and counts for each vCPU what it met. */
 export class PageReader {
   /** The words of this thread's last consistent read: to be used before anybody in it reads again. */
   readonly words: Int32Array;
-  readonly ram: Int32Array;
+  readonly protocol: PageProtocol;
   /** Each consistent read is audited, not one in some. */
   readonly auditsEveryRead: boolean;
   readonly #auditInterval: number;
@@ -35,12 +31,18 @@ export class PageReader {
   readonly #cpu: CpuState;
 
   /** @param wordCount PAGE_WORDS or PAGE_WORDS_NS, as the host offers */
-  constructor(ram: Int32Array, wordCount: number, cpu = new CpuState(), auditsEveryRead = false) {
-    this.ram = ram;
+  constructor(
+    ram: Int32Array,
+    wordCount: number,
+    cpu = new CpuState(),
+    auditsEveryRead = false,
+    protocol: PageProtocol = new AtomicsProtocol(ram),
+  ) {
+    this.protocol = protocol;
     this.auditsEveryRead = auditsEveryRead;
     this.#auditInterval = auditsEveryRead ? 1 : AUDIT_INTERVAL;
     this.#wordCount = wordCount;
-    this.words = wordCount === PAGE_WORDS ? WORDS : WORDS_NS;
+    this.words = protocol.words;
     this.#cpu = cpu;
   }
 
@@ -83,7 +85,7 @@ export class PageReader {
 
   /** @returns whether `words` now holds one consistent update of the page; false: it gave up and they are 0 */
   read(page: PageLocation): boolean {
-    const retries = readPage(this.ram, page.base, this.words, this.#wordCount, MAX_READ_RETRIES);
+    const retries = this.protocol.read(page.base, this.#wordCount, MAX_READ_RETRIES);
     if (retries !== 0) return this.#overlapped(page, retries);
     const cpu = this.#cpu;
     cpu.consistentReads++;

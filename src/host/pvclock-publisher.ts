@@ -1,5 +1,6 @@
 import type { AuditRing } from "../shared/audit-ring.js";
 import { wholeQuotient } from "../shared/division.js";
+import { AtomicsProtocol, type PageProtocol } from "../shared/page-protocol.js";
 import {
   FLAG_STEAL_MS,
   FLAG_STEAL_NS,
@@ -16,7 +17,6 @@ import {
 import type { Tsc } from "../shared/tsc.js";
 import { storeWords, U64 } from "../shared/u64.js";
 import { NS_PER_MS, type Ns } from "../shared/units.js";
-import { setGuestStopped, writePage } from "../shared/version-protocol.js";
 import type { SchedNotifier } from "./sched-notifier.js";
 
 /** `entry`: the RFC's patch 2. `pcpu-change`: the kernel before it. The host itself drives `periodic`'s refreshes. */
@@ -33,6 +33,8 @@ export interface PublisherConfig {
   /** The time to publish as steal: of the ledger, after the sched notifiers before this one have run. */
   readonly measuredNs: (vcpu: number) => Ns;
   readonly auditOf: (vcpu: number) => AuditRing | null;
+  /** How pages are written (by Atomics). */
+  readonly protocol?: PageProtocol;
 }
 
 /** Hears of every write, for whoever keeps a log to check the guest against. */
@@ -71,19 +73,18 @@ const BASELINE = 3;
  * writes a page. Hangs on the sched notifiers behind the ledger.
  */
 export class PvclockPublisher implements SchedNotifier {
-  readonly #ram: Int32Array;
+  readonly #protocol: PageProtocol;
   readonly #config: PublisherConfig;
   readonly #observers: readonly PageObserver[];
   readonly #cells: Float64Array;
   /** By vCPU: where its page was written last, when that matters; -1 for nowhere. */
   readonly #lastPcpus: Int32Array;
-  readonly #values = new Int32Array(PAGE_WORDS_NS);
   readonly #cycles = new U64();
   #offersSteal: boolean;
   #wordCount = PAGE_WORDS;
 
   constructor(ram: Int32Array, vcpuCount: number, config: PublisherConfig, observers: readonly PageObserver[]) {
-    this.#ram = ram;
+    this.#protocol = config.protocol ?? new AtomicsProtocol(ram);
     this.#config = config;
     this.#observers = observers;
     this.#offersSteal = config.offersSteal;
@@ -141,7 +142,7 @@ export class PvclockPublisher implements SchedNotifier {
     if (base < 0) return;
     const stealNs = this.#config.measuredNs(vcpu) - cells[row + BASELINE];
     this.#fillValues(stealNs, now);
-    const version = writePage(this.#ram, base, this.#values, this.#wordCount, this.#config.auditOf(vcpu));
+    const version = this.#protocol.write(base, this.#wordCount, this.#config.auditOf(vcpu));
     cells[row + UPDATES]++;
     cells[row + STEAL] = stealNs;
     for (const observer of this.#observers) observer.published(vcpu, version, stealNs, now);
@@ -161,7 +162,7 @@ export class PvclockPublisher implements SchedNotifier {
   /** Tells the guest that it was stopped as a whole (KVM_KVMCLOCK_CTRL, kvm_arch_suspend_notifier). */
   guestStopped(vcpu: number): void {
     const base = this.#cells[vcpu * CELLS + BASE];
-    if (base >= 0) setGuestStopped(this.#ram, base);
+    if (base >= 0) this.#protocol.setGuestStopped(base);
   }
 
   schedIn(vcpu: number, pcpu: number, now: Ns): void {
@@ -178,7 +179,7 @@ export class PvclockPublisher implements SchedNotifier {
 
   /** The words that every update of this host has in common. */
   #fillConstants(): void {
-    const values = this.#values;
+    const { values } = this.#protocol;
     this.#wordCount = this.hasStealNs ? PAGE_WORDS_NS : PAGE_WORDS;
     const flags = (this.#offersSteal ? FLAG_STEAL_MS : 0) | (this.hasStealNs ? FLAG_STEAL_NS : 0);
     const { tscToSystemMul, tscShift } = this.#config.tsc.rate;
@@ -189,7 +190,7 @@ export class PvclockPublisher implements SchedNotifier {
   }
 
   #fillValues(stealNs: Ns, now: Ns): void {
-    const values = this.#values;
+    const { values } = this.#protocol;
     if (this.#offersSteal) {
       // The running total is rounded, never a slice: slices below 1 ms would all be lost. Modulo 2^32, as the field is.
       values[STEAL_MS_WORD] = wholeQuotient(stealNs, NS_PER_MS) | 0;

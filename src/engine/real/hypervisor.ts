@@ -1,4 +1,5 @@
 import { setImmediate as eventLoopTurn } from "node:timers/promises";
+import { protocolOf, ramOf } from "../../shared/machine-memory.js";
 import { Tsc } from "../../shared/tsc.js";
 import { NS_PER_MS, NS_PER_SECOND, type Ns, tickNsecOf } from "../../shared/units.js";
 import { assembleResult, sampleOf } from "../assemble-result.js";
@@ -49,12 +50,14 @@ export class Hypervisor {
     this.#scenario = scenario;
     this.#send = send;
     this.#control = new ControlMemory(data.control, count);
-    this.#ram = new Int32Array(data.ram);
+    this.#ram = ramOf(data.memory);
     this.#clock = new RealClock(data.origin);
     const audits = scenario.vcpus.map((_, vcpu) => this.#control.auditOf(vcpu));
     this.#checker = buildChecker(scenario, this.#ram);
     const tsc = new Tsc(scenario.tscKhz);
-    const parts = { auditOf: (vcpu: number) => audits[vcpu], tsc, observers: [this.#checker] };
+    // The threads before it are the vCPUs'.
+    const protocol = protocolOf(data.memory, count);
+    const parts = { auditOf: (vcpu: number) => audits[vcpu], protocol, tsc, observers: [this.#checker] };
     this.#built = buildHost(scenario, this.#ram, parts);
     this.#fault = scenario.faults.find(({ part }) => part === "hypervisor") ?? null;
     this.#sampleNs = data.sampleNs;
@@ -65,7 +68,7 @@ export class Hypervisor {
     this.#keeper = new GateKeeper(this.#control, this.#built, this.#poller);
     this.#pool = new VcpuPool(scenario, {
       control: data.control,
-      ram: data.ram,
+      memory: data.memory,
       vcpuCount: count,
       origin: data.origin,
       tscKhz: scenario.tscKhz,

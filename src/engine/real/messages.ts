@@ -1,4 +1,5 @@
 import type { GuestCpuConfig } from "../../guest/build-guest-cpu.js";
+import type { MachineMemory } from "../../shared/machine-memory.js";
 import type { Ns } from "../../shared/units.js";
 import type { FaultConfig, Scenario } from "../scenario.js";
 import type { ClockOrigin } from "./real-clock.js";
@@ -6,7 +7,7 @@ import type { ClockOrigin } from "./real-clock.js";
 /** What every vCPU thread is started with, once. */
 export interface VcpuWorkerData {
   readonly control: SharedArrayBuffer;
-  readonly ram: SharedArrayBuffer;
+  readonly memory: MachineMemory;
   readonly vcpuCount: number;
   readonly origin: ClockOrigin;
   readonly tscKhz: number;
@@ -26,7 +27,7 @@ export interface VcpuTask {
 export interface HypervisorWorkerData {
   readonly scenario: Scenario;
   readonly control: SharedArrayBuffer;
-  readonly ram: SharedArrayBuffer;
+  readonly memory: MachineMemory;
   readonly origin: ClockOrigin;
   /** How often to send a sample; null for never. */
   readonly sampleNs: Ns | null;

@@ -1,7 +1,9 @@
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { guestRamBytes } from "../../guest/kernel-data.js";
+import { allocateMemory, ramOf } from "../../shared/machine-memory.js";
 import { fillPageMemory } from "../page-memory.js";
+import { protocolModule } from "../protocol-module.js";
 import type { EmulateOptions, RunResult } from "../result.js";
 import type { Scenario } from "../scenario.js";
 import { endWorker, outcomeOf } from "../worker-run.js";
@@ -20,12 +22,14 @@ const HYPERVISOR_HEAP_MB_PER_VCPU = 0.5;
  */
 export async function runReal(scenario: Scenario, options: EmulateOptions): Promise<RunResult> {
   const control = ControlMemory.allocate(scenario.vcpus.length);
-  const ram = new SharedArrayBuffer(guestRamBytes(scenario.vcpus.length));
-  fillPageMemory(new Int32Array(ram), scenario);
+  const vcpuCount = scenario.vcpus.length;
+  const module = protocolModule(options.protocolBackend ?? "atomics");
+  const memory = allocateMemory(guestRamBytes(vcpuCount), vcpuCount + 1, module);
+  fillPageMemory(ramOf(memory), scenario);
   const data: HypervisorWorkerData = {
     scenario,
     control: control.buffer,
-    ram,
+    memory,
     origin: process.hrtime(),
     sampleNs: options.onSample === undefined ? null : (options.sampleNs ?? null),
     auditsEveryRead: options.checkProtocol === true,

@@ -1,6 +1,7 @@
 import { setPriority } from "node:os";
 import { workerData } from "node:worker_threads";
 import { bootGuestCpu, guestMachineOf } from "../../guest/build-guest-cpu.js";
+import { protocolOf, ramOf } from "../../shared/machine-memory.js";
 import { Tsc } from "../../shared/tsc.js";
 import type { VcpuReport } from "../vcpu-report.js";
 import { ControlMemory } from "./control-memory.js";
@@ -24,7 +25,8 @@ export default function runVcpu(task: VcpuTask): VcpuReport {
   if (data.emulatedHost) lowerPriority();
   gate.announceThread(threadId);
   const machine = guestMachineOf({
-    ram: new Int32Array(data.ram),
+    ram: ramOf(data.memory),
+    protocol: protocolOf(data.memory, task.cpu.id),
     cpuCount: data.vcpuCount,
     clock,
     tsc: new Tsc(data.tscKhz),

@@ -7,6 +7,7 @@ import { type MachineObserver, VirtualMachine } from "./virtual-machine.js";
 export interface FullyCheckedOptions {
   readonly observer?: MachineObserver;
   readonly checkProtocol?: boolean;
+  readonly protocolModule?: WebAssembly.Module | null;
   /** Makes the checks, given guest RAM; for a test whose checks are told otherwise. */
   readonly checksOf?: (ram: Int32Array) => FullChecks;
 }
@@ -17,12 +18,18 @@ export class FullyCheckedMachine {
   readonly #checks: FullChecks;
 
   constructor(scenario: Scenario, options: FullyCheckedOptions = {}) {
-    const { observer, checkProtocol = false, checksOf = (ram) => new FullChecks(scenario, ram) } = options;
+    const {
+      observer,
+      checkProtocol = false,
+      protocolModule = null,
+      checksOf = (ram) => new FullChecks(scenario, ram),
+    } = options;
     const made: FullChecks[] = [];
     this.machine = new VirtualMachine(scenario, {
       // A clock is read and watched whenever its guest is told the time.
       watchInterval: 1,
       checkProtocol,
+      protocolModule,
       ...(observer !== undefined && { observer }),
       observerOf: (ram) => {
         made.push(checksOf(ram));

@@ -4,7 +4,7 @@ import type { Scenario } from "../scenario.js";
 /** What of its options a virtual run needs to know in its own thread. */
 export type VirtualRunOptions = Pick<
   EmulateOptions,
-  "sampleNs" | "untilNs" | "dumpPages" | "events" | "checks" | "checkProtocol"
+  "sampleNs" | "untilNs" | "dumpPages" | "events" | "checks" | "checkProtocol" | "protocolBackend"
 >;
 
 /** What the thread of a virtual run is started with. */

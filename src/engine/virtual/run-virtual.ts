@@ -15,7 +15,7 @@ const HEAP_MB_PER_VCPU = 0.06;
  * @throws StealclockError "bad-input" when a file can't be written; "part-died"; "stopped" when the signal came first
  */
 export async function runVirtual(scenario: Scenario, options: EmulateOptions): Promise<RunResult> {
-  const { signal, onSample, sampleNs, untilNs, dumpPages, events, checks, checkProtocol } = options;
+  const { signal, onSample, sampleNs, untilNs, dumpPages, events, checks, checkProtocol, protocolBackend } = options;
   const shared = new SharedArrayBuffer(8);
   const words = new Int32Array(shared);
   const workerData: VirtualWorkerData = {
@@ -28,6 +28,7 @@ export async function runVirtual(scenario: Scenario, options: EmulateOptions): P
       ...(events !== undefined && { events }),
       ...(checks !== undefined && { checks }),
       ...(checkProtocol !== undefined && { checkProtocol }),
+      ...(protocolBackend !== undefined && { protocolBackend }),
     },
   };
   const requestStop = (): void => {

@@ -8,6 +8,7 @@ import { AUDIT_RING_WORDS, AuditRing } from "../../shared/audit-ring.js";
 import { DeadlineHeap } from "../../shared/deadline-heap.js";
 import { StealclockError } from "../../shared/errors.js";
 import type { Hypercalls } from "../../shared/kvm-abi.js";
+import { allocateMemory, protocolOf, ramOf } from "../../shared/machine-memory.js";
 import { Tsc } from "../../shared/tsc.js";
 import { type Ns, tickNsecOf } from "../../shared/units.js";
 import { assembleResult, sampleOf } from "../assemble-result.js";
@@ -45,6 +46,8 @@ export interface VirtualMachineOptions {
   readonly watchInterval?: number;
   /** Every consistent read of a page is audited (none). */
   readonly checkProtocol?: boolean;
+  /** The protocol's WebAssembly module; null for Atomics (null). */
+  readonly protocolModule?: WebAssembly.Module | null;
   readonly observer?: MachineObserver;
   /** Makes another one, which looks at the pages as well: it is given guest RAM before the first page is registered. */
   readonly observerOf?: (ram: Int32Array) => MachineObserver;
@@ -101,14 +104,16 @@ export class VirtualMachine {
     this.scenario = scenario;
     this.startNs = startAtNs;
     this.now = startAtNs;
-    this.ram = new Int32Array(new SharedArrayBuffer(guestRamBytes(vcpus.length)));
+    const memory = allocateMemory(guestRamBytes(vcpus.length), THREADS, options.protocolModule ?? null);
+    this.ram = ramOf(memory);
     fillPageMemory(this.ram, scenario);
     this.checker = checks ? buildChecker(scenario, this.ram) : null;
     this.#tsc = new Tsc(scenario.tscKhz);
     const given = [observer, observerOf?.(this.ram)].filter((one) => one !== undefined);
     const observers = this.checker === null ? given : [this.checker, ...given];
     const auditOf = checkProtocol ? auditsOf(vcpus.length) : () => null;
-    const built = buildHost(scenario, this.ram, { auditOf, tsc: this.#tsc, observers });
+    const protocol = protocolOf(memory, 0);
+    const built = buildHost(scenario, this.ram, { auditOf, protocol, tsc: this.#tsc, observers });
     if (built.kind !== "fair") {
       throw new StealclockError("bad-input", "the virtual engine has no real machine for a linux host; accepted: fair");
     }
@@ -121,6 +126,7 @@ export class VirtualMachine {
       scenario,
       machine: guestMachineOf({
         ram: this.ram,
+        protocol,
         cpuCount: vcpus.length,
         clock: { nowNs: () => this.now },
         tsc: this.#tsc,
@@ -305,6 +311,9 @@ export class VirtualMachine {
     else this.#deadlines.set(id, Math.min(this.#guests.select(id).nextDeadline, leaveAt));
   }
 }
+
+/** Host and guests are one thread, and share one protocol: nobody reads while a page is written. */
+const THREADS = 1;
 
 const NOT_MONITORED = { monitored: 0, rawBackwardSteps: 0, maxRawBackwardNs: 0, backwardSteps: 0 };
 

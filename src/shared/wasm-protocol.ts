@@ -1,0 +1,93 @@
+import type { AuditRing } from "./audit-ring.js";
+import type { PageProtocol } from "./page-protocol.js";
+import { PAGE_WORDS_NS } from "./pvclock-page.js";
+
+/** A page of WebAssembly memory. */
+const WASM_PAGE_BYTES = 65_536;
+
+/** Scratch of one thread: a page's words to be written, and those that were read, each in a line of the cache. */
+export const SCRATCH_BYTES = 128;
+const READ_OFFSET = 64;
+
+/** The module's functions; addresses in bytes. */
+interface Exports {
+  closingVersion(page: number): number;
+  writePage(page: number, values: number, bytes: number): number;
+  writeSteal(page: number, stealMs: number): number;
+  readPage(page: number, out: number, bytes: number, maxRetries: number): number;
+  versionUnchanged(page: number, version: number): number;
+  setGuestStopped(page: number): void;
+  clearGuestStopped(page: number): number;
+}
+
+/**
+ * The version protocol as version-protocol.ts has it, by assembly/version-protocol.ts: for the same pages the same bytes, by
+ * accesses of 64 bits where a field has 64. Both sides of a page must use the same of the two, since accesses of unequal
+ * size never synchronise. One object for each thread, over memory that all share.
+ */
+export class WasmProtocol implements PageProtocol {
+  /** What `write` writes: values[i] goes to word i. */
+  readonly values: Int32Array;
+  /** What `read` accepted, words[0] its version; all 0 after giving up. */
+  readonly words: Int32Array;
+  readonly #exports: Exports;
+  readonly #valuesByte: number;
+  readonly #wordsByte: number;
+
+  /** @param scratchByte where in memory this thread has SCRATCH_BYTES of its own, beyond guest RAM; 64-byte aligned */
+  constructor(module: WebAssembly.Module, memory: WebAssembly.Memory, scratchByte: number) {
+    this.#exports = new WebAssembly.Instance(module, { env: { memory } }).exports as Exports;
+    this.#valuesByte = scratchByte;
+    this.#wordsByte = scratchByte + READ_OFFSET;
+    this.values = new Int32Array(memory.buffer, this.#valuesByte, PAGE_WORDS_NS);
+    this.words = new Int32Array(memory.buffer, this.#wordsByte, PAGE_WORDS_NS);
+  }
+
+  /**
+   * Writes `values` as one update. It is noted for the audit beforehand: this thread alone writes the page, and so knows the
+   * version with which it will close.
+   *
+   * @param base index of the page's version word
+   * @returns the new, even version
+   */
+  write(base: number, wordCount: number, audit: AuditRing | null): number {
+    const page = base * 4;
+    if (audit !== null) audit.record(this.#exports.closingVersion(page), this.values, wordCount);
+    return this.#exports.writePage(page, this.#valuesByte, wordCount * 4);
+  }
+
+  /**
+   * Writes an update that changes the steal in ms alone, of a page that is whole: one store, without an odd phase.
+   *
+   * @returns the new, even version
+   */
+  writeSteal(base: number, stealMs: number): number {
+    return this.#exports.writeSteal(base * 4, stealMs);
+  }
+
+  /** Reads one consistent update into `words`. @returns the number of retries, or GAVE_UP */
+  read(base: number, wordCount: number, maxRetries: number): number {
+    return this.#exports.readPage(base * 4, this.#wordsByte, wordCount * 4, maxRetries);
+  }
+
+  versionUnchanged(base: number, version: number): boolean {
+    return this.#exports.versionUnchanged(base * 4, version) !== 0;
+  }
+
+  setGuestStopped(base: number): void {
+    this.#exports.setGuestStopped(base * 4);
+  }
+
+  /** @returns whether the bit was set */
+  clearGuestStopped(base: number): boolean {
+    return this.#exports.clearGuestStopped(base * 4) !== 0;
+  }
+}
+
+/** Memory for so many bytes of guest RAM and the scratch of so many threads, which comes after it. */
+export function wasmMemory(ramBytes: number, threads: number): { memory: WebAssembly.Memory; scratchByte: number } {
+  const scratchByte = Math.ceil(ramBytes / SCRATCH_BYTES) * SCRATCH_BYTES;
+  const pages = Math.ceil((scratchByte + threads * SCRATCH_BYTES) / WASM_PAGE_BYTES);
+  // A shared memory that could grow would not be one block that every thread sees whole.
+  return { memory: new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }), scratchByte };
+}

@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { test } from "node:test";
+import { emulate } from "../src/engine/emulate.js";
+import { protocolModule } from "../src/engine/protocol-module.js";
+import type { TimelineEvent } from "../src/engine/scenario.js";
+import { NS_PER_MS } from "../src/shared/units.js";
+import { type ScenarioChanges, scenarioOf } from "./engine-helpers.js";
+import { assertSound, machineOf, runToEnd } from "./virtual-helpers.js";
+
+/** `--protocol-backend`: the same machine, whichever of the two writes and reads its pages. */
+
+const MODULE = protocolModule("wasm");
+
+/** Everything that touches a page: registered anew, marked as stopped, written by a host with no steal to tell. */
+const timeline: readonly TimelineEvent[] = [
+  { kind: "offline", atNs: 20 * NS_PER_MS, forNs: 20 * NS_PER_MS, vcpu: 1 },
+  { kind: "migrate", atNs: 80 * NS_PER_MS, forNs: NS_PER_MS, stealFeature: false, tscKhz: 2_000_000 },
+  { kind: "suspend", atNs: 120 * NS_PER_MS, forNs: 10 * NS_PER_MS },
+];
+
+for (const stealUnit of ["ms", "ns"] as const) {
+  test(`guest RAM is the same, byte for byte, at the end of a virtual run in ${stealUnit}`, () => {
+    const rams = [null, MODULE].map((protocolModule) => {
+      const machine = machineOf(
+        { vcpuCount: 5, pcpus: 2, stealUnit, timeline, pageMemory: "junk" },
+        { protocolModule },
+      );
+      runToEnd(machine);
+      return [...machine.ram];
+    });
+    assert.ok(rams[0].some((word) => word !== 0));
+    assert.deepEqual(rams[1], rams[0]);
+  });
+}
+
+test("guest RAM ends where it does with Atomics: no guest can register a page in a thread's scratch", () => {
+  const [atomics, wasm] = [null, MODULE].map((protocolModule) => machineOf({ vcpuCount: 3 }, { protocolModule }).ram);
+  assert.equal(wasm.byteLength, atomics.byteLength);
+  assert.ok(wasm.buffer.byteLength > wasm.byteLength);
+});
+
+const LINUX: ScenarioChanges = { host: "linux", pcpus: 0, measure: "wait" };
+const KINDS: readonly [name: string, changes: ScenarioChanges, runsHere: boolean][] = [
+  ["the fair host", { vcpuCount: 4 }, true],
+  ["the fair host, in ns", { vcpuCount: 2, stealUnit: "ns" }, true],
+  ["the linux host", LINUX, existsSync("/proc/self/schedstat")],
+];
+
+for (const [name, changes, runsHere] of KINDS) {
+  test(`a run on real threads keeps its invariants: ${name}`, { skip: runsHere ? false : "no schedstat" }, async () => {
+    const result = await emulate(scenarioOf(changes), { protocolBackend: "wasm", checkProtocol: true });
+    assertSound(result);
+    for (const { page, reads } of result.vcpus) {
+      assert.ok(page.updates > 0 && reads.consistent > 0);
+      assert.equal(reads.torn, 0);
+    }
+  });
+}
