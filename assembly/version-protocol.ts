@@ -16,6 +16,48 @@
  * the page's own layout; accesses to them are plain.
  */
 
+/*
+ * Compiled with MODEL defined, every access to a page is a function of the explorer's instead: what ships is what is
+ * verified. Such a module never touches a page.
+ */
+declare function modelLoad32(address: usize): i32;
+declare function modelLoad64(address: usize): i64;
+declare function modelStore32(address: usize, value: i32): void;
+declare function modelStore64(address: usize, value: i64): void;
+declare function modelAnd32(address: usize, operand: i32): i32;
+declare function modelOr32(address: usize, operand: i32): i32;
+declare function modelXor32(address: usize, operand: i32): i32;
+
+function load32(address: usize): i32 {
+  return isDefined(MODEL) ? modelLoad32(address) : atomic.load<i32>(address);
+}
+
+function load64(address: usize): i64 {
+  return isDefined(MODEL) ? modelLoad64(address) : atomic.load<i64>(address);
+}
+
+function store32(address: usize, value: i32): void {
+  if (isDefined(MODEL)) modelStore32(address, value);
+  else atomic.store<i32>(address, value);
+}
+
+function store64(address: usize, value: i64): void {
+  if (isDefined(MODEL)) modelStore64(address, value);
+  else atomic.store<i64>(address, value);
+}
+
+function and32(address: usize, operand: i32): i32 {
+  return isDefined(MODEL) ? modelAnd32(address, operand) : atomic.and<i32>(address, operand);
+}
+
+function or32(address: usize, operand: i32): i32 {
+  return isDefined(MODEL) ? modelOr32(address, operand) : atomic.or<i32>(address, operand);
+}
+
+function xor32(address: usize, operand: i32): i32 {
+  return isDefined(MODEL) ? modelXor32(address, operand) : atomic.xor<i32>(address, operand);
+}
+
 const GAVE_UP: i32 = -1;
 const GUEST_STOPPED_MASK: i32 = 1 << 9;
 const STEAL_MASK: i64 = 0xffff_ffff_0000_0000;
@@ -33,7 +75,7 @@ function headOf(version: i32, steal: i64): i64 {
 
 /** The version with which the next update of a page will close. */
 export function closingVersion(page: usize): i32 {
-  return (((atomic.load<i64>(page) as i32) + 1) | 1) + 1;
+  return (((load64(page) as i32) + 1) | 1) + 1;
 }
 
 /**
@@ -43,19 +85,18 @@ export function closingVersion(page: usize): i32 {
  * @returns the new, even version
  */
 export function writePage(page: usize, values: usize, bytes: i32): i32 {
-  const found = atomic.load<i64>(page);
+  const found = load64(page);
   const opening: i32 = ((found as i32) + 1) | 1;
   const closing: i32 = opening + 1;
-  atomic.store<i64>(page, headOf(opening, found & STEAL_MASK));
-  atomic.store<i64>(page + TSC_TIMESTAMP, load<i64>(values + TSC_TIMESTAMP));
-  atomic.store<i64>(page + SYSTEM_TIME, load<i64>(values + SYSTEM_TIME));
-  atomic.store<i32>(page + TSC_TO_SYSTEM_MUL, load<i32>(values + TSC_TO_SYSTEM_MUL));
+  store64(page, headOf(opening, found & STEAL_MASK));
+  store64(page + TSC_TIMESTAMP, load<i64>(values + TSC_TIMESTAMP));
+  store64(page + SYSTEM_TIME, load<i64>(values + SYSTEM_TIME));
+  store32(page + TSC_TO_SYSTEM_MUL, load<i32>(values + TSC_TO_SYSTEM_MUL));
   // GUEST_STOPPED is the guest's to clear at any moment: the bits that differ are flipped, its own never.
-  const differing =
-    (atomic.load<i32>(page + SHIFT_AND_FLAGS) ^ load<i32>(values + SHIFT_AND_FLAGS)) & ~GUEST_STOPPED_MASK;
-  if (differing !== 0) atomic.xor<i32>(page + SHIFT_AND_FLAGS, differing);
-  if (bytes > PAGE_BYTES) atomic.store<i64>(page + STEAL_NS, load<i64>(values + STEAL_NS));
-  atomic.store<i64>(page, headOf(closing, load<i64>(values) & STEAL_MASK));
+  const differing = (load32(page + SHIFT_AND_FLAGS) ^ load<i32>(values + SHIFT_AND_FLAGS)) & ~GUEST_STOPPED_MASK;
+  if (differing !== 0) xor32(page + SHIFT_AND_FLAGS, differing);
+  if (bytes > PAGE_BYTES) store64(page + STEAL_NS, load<i64>(values + STEAL_NS));
+  store64(page, headOf(closing, load<i64>(values) & STEAL_MASK));
   return closing;
 }
 
@@ -66,23 +107,23 @@ export function writePage(page: usize, values: usize, bytes: i32): i32 {
  * @returns the new, even version
  */
 export function writeSteal(page: usize, stealMs: i32): i32 {
-  const version: i32 = (atomic.load<i64>(page) as i32) + 2;
-  atomic.store<i64>(page, headOf(version, (stealMs as i64) << 32));
+  const version: i32 = (load64(page) as i32) + 2;
+  store64(page, headOf(version, (stealMs as i64) << 32));
   return version;
 }
 
 /** Reads one consistent update into `out`, which is all 0 after giving up. @returns the number of retries, or GAVE_UP */
 export function readPage(page: usize, out: usize, bytes: i32, maxRetries: i32): i32 {
   for (let retries = 0; retries <= maxRetries; retries++) {
-    const head = atomic.load<i64>(page);
+    const head = load64(page);
     if ((head & 1) !== 0) continue;
-    const tscTimestamp = atomic.load<i64>(page + TSC_TIMESTAMP);
-    const systemTime = atomic.load<i64>(page + SYSTEM_TIME);
-    const tscToSystemMul = atomic.load<i32>(page + TSC_TO_SYSTEM_MUL);
-    const shiftAndFlags = atomic.load<i32>(page + SHIFT_AND_FLAGS);
-    const stealNs: i64 = bytes > PAGE_BYTES ? atomic.load<i64>(page + STEAL_NS) : 0;
+    const tscTimestamp = load64(page + TSC_TIMESTAMP);
+    const systemTime = load64(page + SYSTEM_TIME);
+    const tscToSystemMul = load32(page + TSC_TO_SYSTEM_MUL);
+    const shiftAndFlags = load32(page + SHIFT_AND_FLAGS);
+    const stealNs: i64 = bytes > PAGE_BYTES ? load64(page + STEAL_NS) : 0;
     // The steal in the head may have changed with the version only; so the whole of it is compared.
-    if (atomic.load<i64>(page) !== head) continue;
+    if (load64(page) !== head) continue;
     store<i64>(out, head);
     store<i64>(out + TSC_TIMESTAMP, tscTimestamp);
     store<i64>(out + SYSTEM_TIME, systemTime);
@@ -97,15 +138,15 @@ export function readPage(page: usize, out: usize, bytes: i32, maxRetries: i32): 
 
 /** Whether the page still carries this version. */
 export function versionUnchanged(page: usize, version: i32): bool {
-  return (atomic.load<i64>(page) as i32) === version;
+  return (load64(page) as i32) === version;
 }
 
 /** The host tells the guest that it was stopped. */
 export function setGuestStopped(page: usize): void {
-  atomic.or<i32>(page + SHIFT_AND_FLAGS, GUEST_STOPPED_MASK);
+  or32(page + SHIFT_AND_FLAGS, GUEST_STOPPED_MASK);
 }
 
 /** The guest takes note of having been stopped. @returns whether the bit was set */
 export function clearGuestStopped(page: usize): bool {
-  return (atomic.and<i32>(page + SHIFT_AND_FLAGS, ~GUEST_STOPPED_MASK) & GUEST_STOPPED_MASK) !== 0;
+  return (and32(page + SHIFT_AND_FLAGS, ~GUEST_STOPPED_MASK) & GUEST_STOPPED_MASK) !== 0;
 }

@@ -9,6 +9,8 @@ const WASM_PAGE_BYTES = 65_536;
 export const SCRATCH_BYTES = 128;
 const READ_OFFSET = 64;
 
+type Imports = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
 /** The module's functions; addresses in bytes. */
 interface Exports {
   closingVersion(page: number): number;
@@ -34,9 +36,9 @@ export class WasmProtocol implements PageProtocol {
   readonly #valuesByte: number;
   readonly #wordsByte: number;
 
-  /** @param scratchByte where in memory this thread has SCRATCH_BYTES of its own, beyond guest RAM; 64-byte aligned */
-  constructor(module: WebAssembly.Module, memory: WebAssembly.Memory, scratchByte: number) {
-    this.#exports = new WebAssembly.Instance(module, { env: { memory } }).exports as Exports;
+  /** @param imports what else the module asks for; the one that ships asks for nothing @param scratchByte where in memory this thread has SCRATCH_BYTES of its own, beyond guest RAM; 64-byte aligned */
+  constructor(module: WebAssembly.Module, memory: WebAssembly.Memory, scratchByte: number, imports: Imports = {}) {
+    this.#exports = new WebAssembly.Instance(module, { env: { memory }, ...imports }).exports as Exports;
     this.#valuesByte = scratchByte;
     this.#wordsByte = scratchByte + READ_OFFSET;
     this.values = new Int32Array(memory.buffer, this.#valuesByte, PAGE_WORDS_NS);

@@ -7,6 +7,8 @@ export interface KnownProtocol {
   readonly file: string;
   /** What is known of it: the instruments are held against this. */
   readonly expected: "clean" | "broken";
+  /** How it divides a page: into words, or into the pvclock page's fields, of which some have 64 bits. */
+  readonly layout: "words" | "fields";
 }
 
 const FOLDER = join(__dirname, "../../../protocols");
@@ -15,6 +17,15 @@ export const SHIPPED: KnownProtocol = {
   name: "shipped",
   file: join(__dirname, "shipped-protocol.js"),
   expected: "clean",
+  layout: "words",
+};
+
+/** The other backend: for the explorer, which has the accesses that it imports. */
+const SHIPPED_WASM: KnownProtocol = {
+  name: "shipped-wasm",
+  file: join(__dirname, "shipped-wasm-protocol.js"),
+  expected: "clean",
+  layout: "fields",
 };
 
 const BROKEN = [
@@ -47,11 +58,14 @@ export const PROTOCOLS: readonly KnownProtocol[] = [
   SHIPPED,
 ];
 
+/** With what runs in the explorer only. */
+export const EXPLORED_PROTOCOLS: readonly KnownProtocol[] = [...PROTOCOLS.slice(0, -1), SHIPPED_WASM, SHIPPED];
+
 function known(name: string, expected: KnownProtocol["expected"]): KnownProtocol {
-  return { name, file: join(FOLDER, `${name}.mjs`), expected };
+  return { name, file: join(FOLDER, `${name}.mjs`), expected, layout: "words" };
 }
 
 /** A protocol of the user's own: it is expected to be right. */
 export function protocolOfFile(path: string): KnownProtocol {
-  return { name: path, file: resolve(path), expected: "clean" };
+  return { name: path, file: resolve(path), expected: "clean", layout: "words" };
 }

@@ -1,5 +1,6 @@
 import type { Counterexample } from "../../verify/check/check-under-model.js";
 import type { TimelineRow } from "../../verify/check/timeline.js";
+import { highOf, lowOf } from "../../verify/explore/layout.js";
 import { wrap } from "../format.js";
 
 const GAP = "  ";
@@ -37,9 +38,15 @@ function rowText({ operation, order, word, loaded, stored, from, overtaken }: Ti
   const place = word === 0 ? "version" : `word ${word}`;
   const verb = operation === "read-modify-write" ? "rmw" : operation;
   const what = `${order === "plain" ? "plain " : ""}${verb} ${place}`;
-  if (loaded === null) return `${what} = ${stored}`;
+  if (loaded === null) return `${what} = ${valueText(stored)}`;
   const source = from === null ? "initial" : `row ${from + 1}`;
   const instead = overtaken === null ? "" : `, not row ${overtaken + 1}`;
-  const put = stored === null ? "" : `, = ${stored}`;
-  return `${what} -> ${loaded} (${source}${instead})${put}`;
+  const put = stored === null ? "" : `, = ${valueText(stored)}`;
+  return `${what} -> ${valueText(loaded)} (${source}${instead})${put}`;
+}
+
+/** Of a field of 64 bits, both words: "2|11". */
+function valueText(value: number | null): string {
+  if (value === null || Math.abs(value) < 2 ** 32) return String(value);
+  return `${lowOf(value)}|${highOf(value)}`;
 }

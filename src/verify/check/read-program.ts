@@ -41,16 +41,20 @@ export function readProgram(threads: ProtocolThreads, size: Size, { storing, mad
   };
   const readers = storing === "anything" ? size.readers : 1;
   const names = readers === 1 ? ["reader"] : Array.from({ length: readers }, (_, index) => `reader ${index}`);
-  return { initial: start.memory, threads: [writer, ...names.map((name) => ({ ...reader, name }))] };
+  return {
+    initial: writer.trie.layout.pack(start.memory),
+    threads: [writer, ...names.map((name) => ({ ...reader, name }))],
+  };
 }
 
 function attemptsOf(threads: ProtocolThreads, { start, updates, maxRetries }: Size): Attempts {
+  const whole = threads.reader(maxRetries);
   return {
     count: maxRetries + 1,
-    whole: threads.reader(maxRetries),
+    whole,
     failed: (result) => (result as ReadResult).gaveUp,
     agree: (whole, last, attempt) => isSameResult(whole as ReadResult, last as ReadResult, attempt),
-    pages: wholeUpdates(threads, start, updates).map(({ memory }) => memory),
+    pages: wholeUpdates(threads, start, updates).map(({ memory }) => whole.layout.pack(memory)),
   };
 }
 

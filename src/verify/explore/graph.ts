@@ -33,8 +33,8 @@ export class Graph {
   readonly isAtomic = new Uint8Array(MAX_EVENTS);
   /** A read-modify-write, also one whose compareExchange failed and which stored nothing. */
   readonly isLocked = new Uint8Array(MAX_EVENTS);
-  readonly loaded = new Int32Array(MAX_EVENTS);
-  readonly stored = new Int32Array(MAX_EVENTS);
+  readonly loaded = new Float64Array(MAX_EVENTS);
+  readonly stored = new Float64Array(MAX_EVENTS);
   /** The event that a read reads from; READS_NOTHING; or below that -2 - the number of a promise not yet kept. */
   readonly readsFrom = new Int16Array(MAX_EVENTS);
   /** By thread, in program order. */

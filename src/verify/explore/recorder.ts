@@ -1,5 +1,7 @@
 import { textOf } from "../load-protocol.js";
 import { type Access, type AccessOrder, RMW_OPERATIONS, type RmwOperation } from "./access.js";
+import { FIELD_ACCESSES, type FieldAccesses } from "./field-accesses.js";
+import { type PageLayout, WORDS } from "./layout.js";
 import { ProtocolFault } from "./protocol-fault.js";
 
 /** More accesses than any bounded call makes at the sizes that are explored. */
@@ -26,6 +28,9 @@ export const PULSE_WORD = 0;
 export const CALL_WORD = 1;
 export const PULSE_WORDS = 2;
 
+/** Values of 64 bits are kept as numbers, exactly. */
+const MAX_FIELD = BigInt(Number.MAX_SAFE_INTEGER);
+
 const NOT_MODELLED = ["wait", "waitAsync", "notify", "isLockFree", "pause"] as const;
 const MODELLED = ["load", "store", ...RMW_OPERATIONS];
 
@@ -46,7 +51,11 @@ export class Recorder {
   #interrupted = false;
 
   /** @param pulse PULSE_WORDS words, by which whoever watches sees a call that does not come back */
-  constructor(wordCount: number, pulse: Int32Array<ArrayBufferLike> = new Int32Array(PULSE_WORDS)) {
+  constructor(
+    wordCount: number,
+    pulse: Int32Array<ArrayBufferLike> = new Int32Array(PULSE_WORDS),
+    readonly layout: PageLayout = WORDS,
+  ) {
     this.#wordCount = wordCount;
     this.#pulse = pulse;
     this.words = this.#standIn();
@@ -140,12 +149,29 @@ export class Recorder {
         return this.#readModifyWrite(operation, this.#locationOf(index), operand | 0, 0);
       };
     }
+    Object.defineProperty(functions, FIELD_ACCESSES, { value: this.#fieldAccesses() });
     for (const operation of NOT_MODELLED) {
       functions[operation] = () => {
         throw new ProtocolFault(`used Atomics.${operation}, which is not modelled; accepted: ${MODELLED.join(", ")}`);
       };
     }
     return functions;
+  }
+
+  #fieldAccesses(): FieldAccesses {
+    return {
+      load32: (word) => this.#load({ kind: "load", order: "atomic", location: this.#locationOf(word) }),
+      store32: (word, value) => this.#store("atomic", this.#locationOf(word), value),
+      and32: (word, operand) => this.#readModifyWrite("and", this.#locationOf(word), operand, 0),
+      or32: (word, operand) => this.#readModifyWrite("or", this.#locationOf(word), operand, 0),
+      xor32: (word, operand) => this.#readModifyWrite("xor", this.#locationOf(word), operand, 0),
+      load64: (word) => BigInt(this.#load({ kind: "load", order: "atomic", location: this.#locationOf(word) })),
+      store64: (word, value) => {
+        const exact = BigInt.asUintN(64, value);
+        if (exact > MAX_FIELD) throw new ProtocolFault(`stored ${exact}, which is more than is modelled of 64 bits`);
+        this.#store("atomic", this.#locationOf(word), Number(exact));
+      },
+    };
   }
 
   /** In place of the page: a typed array whose elements are accesses, and which has nothing else that is modelled. */

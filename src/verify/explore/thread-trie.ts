@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { placeOf } from "../load-protocol.js";
 import { type Access, type ReadAccess, sameAccess } from "./access.js";
+import type { PageLayout } from "./layout.js";
 import { ProtocolFault } from "./protocol-fault.js";
 import type { CallName, Recorder, Recording } from "./recorder.js";
 import { TooLarge } from "./too-large.js";
@@ -57,6 +58,11 @@ export class ThreadTrie {
     this.#name = name;
     this.#code = code;
     this.#maxLoads = maxLoads;
+  }
+
+  /** How the code divides the page. */
+  get layout(): PageLayout {
+    return this.#recorder.layout;
   }
 
   /** @throws ProtocolFault, as all that runs the code */

@@ -1,9 +1,11 @@
 import type { Bounds, ModelFindings } from "../check/check-under-model.js";
 import type { ModelName } from "../models/model.js";
+import type { KnownProtocol } from "../protocols.js";
 
 /** What the explorer's worker is told. */
 export interface VerifyWorkerData {
   readonly file: string;
+  readonly layout: KnownProtocol["layout"];
   readonly models: readonly ModelName[];
   readonly bounds: Bounds;
   /** PULSE_WORDS words. */

@@ -46,7 +46,7 @@ const SMALLER = "accepted: fewer updates, readers or retries";
 export async function verifyProtocol(options: VerifyOptions): Promise<VerifyResult[]> {
   const { protocol, models, bounds, signal } = options;
   const pulse = new SharedArrayBuffer(PULSE_WORDS * Int32Array.BYTES_PER_ELEMENT);
-  const workerData: VerifyWorkerData = { file: protocol.file, models, bounds, pulse };
+  const workerData: VerifyWorkerData = { file: protocol.file, layout: protocol.layout, models, bounds, pulse };
   if (signal?.aborted) throw stopped();
   const worker = new Worker(join(__dirname, "verify-worker.js"), {
     workerData,

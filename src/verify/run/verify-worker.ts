@@ -1,6 +1,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { checkUnderModel } from "../check/check-under-model.js";
 import { ProtocolThreads } from "../check/protocol-threads.js";
+import { FIELDS, WORDS } from "../explore/layout.js";
 import { ProtocolFault } from "../explore/protocol-fault.js";
 import { PULSE_WORD, Recorder } from "../explore/recorder.js";
 import { TooLarge } from "../explore/too-large.js";
@@ -15,9 +16,9 @@ import type { VerifyMessage, VerifyWorkerData } from "./messages.js";
  * functions that ship run here, unchanged, on a page that is not there.
  */
 
-const { file, models, bounds, pulse } = workerData as VerifyWorkerData;
+const { file, layout, models, bounds, pulse } = workerData as VerifyWorkerData;
 const pulseWords = new Int32Array(pulse);
-const recorder = new Recorder(PROTOCOL_WORDS, pulseWords);
+const recorder = new Recorder(PROTOCOL_WORDS, pulseWords, layout === "fields" ? FIELDS : WORDS);
 Reflect.set(globalThis, "Atomics", recorder.atomics);
 
 function say(message: VerifyMessage): void {
