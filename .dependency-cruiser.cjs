@@ -11,8 +11,9 @@ module.exports = {
     layer("shared-imports-nothing-else", "shared", ["shared"]),
     layer("host-imports-shared-only", "host", ["host", "shared"]),
     layer("guest-imports-shared-only", "guest", ["guest", "shared"]),
-    layer("engine-imports-host-guest-shared", "engine", ["engine", "host", "guest", "shared"]),
-    layer("verify-imports-shared-only", "verify", ["verify", "shared"]),
+    layer("engine-imports-host-guest-shared", "engine", ["engine", "host", "guest", "backend", "shared"]),
+    layer("backend-imports-shared-only", "backend", ["backend", "shared"]),
+    layer("verify-imports-the-protocol-only", "verify", ["verify", "backend", "shared"]),
     layer("fuzzer-imports-engine-and-cli", "fuzz", ["fuzz", "engine", "cli", "guest", "shared"]),
     {
       name: "nothing-imports-the-fuzzer",
@@ -46,7 +47,7 @@ module.exports = {
       name: "alternatives-know-the-page-and-the-harness-only",
       severity: "error",
       from: { path: "^bench/alternatives/" },
-      to: { path: "^(src|bench)/", pathNot: "^(src/shared|bench/alternatives|bench/harness)/" },
+      to: { path: "^(src|bench)/", pathNot: "^(src/(shared|backend)|bench/alternatives|bench/harness)/" },
     },
     {
       name: "the-harness-knows-nothing-that-it-measures",

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { test } from "node:test";
+import { loadProtocolModule } from "../src/backend/protocol-module.js";
 import { emulate } from "../src/engine/emulate.js";
-import { protocolModule } from "../src/engine/protocol-module.js";
 import type { TimelineEvent } from "../src/engine/scenario.js";
 import { NS_PER_MS } from "../src/shared/units.js";
 import { type ScenarioChanges, scenarioOf } from "./engine-helpers.js";
@@ -10,7 +10,7 @@ import { assertSound, machineOf, runToEnd } from "./virtual-helpers.js";
 
 /** `--protocol-backend`: the same machine, whichever of the two writes and reads its pages. */
 
-const MODULE = protocolModule("wasm");
+const MODULE = loadProtocolModule();
 
 /** Everything that touches a page: registered anew, marked as stopped, written by a host with no steal to tell. */
 const timeline: readonly TimelineEvent[] = [

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
+import { loadProtocolModule } from "../src/backend/protocol-module.js";
 import { AUDIT_RING_WORDS, AuditRing } from "../src/shared/audit-ring.js";
 import { GUEST_STOPPED_MASK, PAGE_WORDS, PAGE_WORDS_NS, SHIFT_AND_FLAGS_WORD } from "../src/shared/pvclock-page.js";
 import { GAVE_UP, readPage, writePage } from "../src/shared/version-protocol.js";
 import { SCRATCH_BYTES, WasmProtocol, wasmMemory } from "../src/shared/wasm-protocol.js";
 import { sharedWords } from "./fixtures/pvclock-struct.js";
-import { wasmModule } from "./wasm-helpers.js";
 
 /** Not at the start of RAM, so that a forgotten base shows. */
 const BASE = 16;
@@ -22,7 +22,7 @@ interface Sides {
 /** Guest RAM, and the protocol of two threads over it. */
 function sides(): Sides {
   const { memory, scratchByte } = wasmMemory(RAM_WORDS * 4, 2);
-  const module = wasmModule();
+  const module = loadProtocolModule();
   return {
     host: new WasmProtocol(module, memory, scratchByte),
     guest: new WasmProtocol(module, memory, scratchByte + SCRATCH_BYTES),
@@ -166,7 +166,7 @@ if (isMainThread) {
 
   test("threads at full speed accept no torn value", async (t) => {
     const { memory, scratchByte } = wasmMemory(RAM_WORDS * 4, 2);
-    const module = wasmModule();
+    const module = loadProtocolModule();
     const host = new WasmProtocol(module, memory, scratchByte);
     fillPayload(host.values, 2);
     host.write(BASE, PAGE_WORDS_NS, null);

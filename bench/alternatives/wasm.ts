@@ -1,4 +1,4 @@
-import { protocolModule } from "../../src/engine/protocol-module.js";
+import { loadProtocolModule } from "../../src/backend/protocol-module.js";
 import { allocateMemory, type MachineMemory, protocolOf, ramOf } from "../../src/shared/machine-memory.js";
 import type { PageProtocol } from "../../src/shared/page-protocol.js";
 import { GUEST_PAGE_BYTES, PAGE_WORDS, STEAL_MS_WORD } from "../../src/shared/pvclock-page.js";
@@ -11,7 +11,7 @@ const BASE = 0;
 
 /** A page of its own in WebAssembly memory that holds one update, and the protocol over it. */
 export function wasmPage(): { memory: MachineMemory; ram: Int32Array; protocol: PageProtocol } {
-  const memory = allocateMemory(GUEST_PAGE_BYTES, 1, protocolModule("wasm"));
+  const memory = allocateMemory(GUEST_PAGE_BYTES, 1, loadProtocolModule());
   const protocol = protocolOf(memory, 0);
   protocol.values.set(payload());
   protocol.write(BASE, PAGE_WORDS, null);

@@ -28,7 +28,7 @@ const DEFAULT_EVENTS_LIMIT = "64MiB";
 export function addProtocolFlags(command: Command): Command {
   return command
     .option("--check-protocol", "audit every read of a page for torn values, own and remote")
-    .option("--protocol-backend <backend>", "what pages are written and read by: atomics, wasm (default atomics)");
+    .option("--protocol-backend <backend>", "what pages are written and read by: wasm, atomics (default wasm)");
 }
 
 /** Adds what the virtual engine alone has. */

@@ -174,7 +174,7 @@ export interface EmulateOptions {
    * met a write, and the virtual engine, in which no read can meet one, none.
    */
   readonly checkProtocol?: boolean;
-  /** By what pages are written and read: JavaScript's Atomics, or a WebAssembly module (atomics). */
+  /** By what pages are written and read: JavaScript's Atomics, or a WebAssembly module (the latter, where it can be loaded). */
   readonly protocolBackend?: ProtocolBackend;
   /** A line of diagnostics from one of the run's parts. */
   readonly onLog?: (line: LogLine) => void;

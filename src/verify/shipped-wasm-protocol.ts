@@ -1,5 +1,4 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { loadProtocolModule } from "../backend/protocol-module.js";
 import { PAGE_WORDS, VERSION_WORD } from "../shared/pvclock-page.js";
 import { WasmProtocol, wasmMemory } from "../shared/wasm-protocol.js";
 import { type FieldAccesses, fieldAccesses } from "./explore/field-accesses.js";
@@ -9,12 +8,9 @@ import { type FieldAccesses, fieldAccesses } from "./explore/field-accesses.js";
  * with every access to a page an import. Runs in the explorer only, which has those accesses.
  */
 
-const MODEL = join(__dirname, "../../assembly/version-protocol-model.wasm");
-
 function modelled({ load32, store32, and32, or32, xor32, load64, store64 }: FieldAccesses): WasmProtocol {
   const { memory, scratchByte } = wasmMemory(PAGE_WORDS * Int32Array.BYTES_PER_ELEMENT, 1);
-  const module = new WebAssembly.Module(readFileSync(MODEL));
-  return new WasmProtocol(module, memory, scratchByte, {
+  return new WasmProtocol(loadProtocolModule("version-protocol-model"), memory, scratchByte, {
     "version-protocol": {
       modelLoad32: (address: number) => load32(address / 4),
       modelStore32: (address: number, value: number) => store32(address / 4, value),

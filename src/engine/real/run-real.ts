@@ -3,7 +3,7 @@ import { Worker } from "node:worker_threads";
 import { guestRamBytes } from "../../guest/kernel-data.js";
 import { allocateMemory, ramOf } from "../../shared/machine-memory.js";
 import { fillPageMemory } from "../page-memory.js";
-import { protocolModule } from "../protocol-module.js";
+import { protocolModule } from "../protocol-backend.js";
 import type { EmulateOptions, RunResult } from "../result.js";
 import type { Scenario } from "../scenario.js";
 import { endWorker, outcomeOf } from "../worker-run.js";
@@ -23,7 +23,7 @@ const HYPERVISOR_HEAP_MB_PER_VCPU = 0.5;
 export async function runReal(scenario: Scenario, options: EmulateOptions): Promise<RunResult> {
   const control = ControlMemory.allocate(scenario.vcpus.length);
   const vcpuCount = scenario.vcpus.length;
-  const module = protocolModule(options.protocolBackend ?? "atomics");
+  const module = protocolModule(options.protocolBackend, (line) => options.onLog?.(line));
   const memory = allocateMemory(guestRamBytes(vcpuCount), vcpuCount + 1, module);
   fillPageMemory(ramOf(memory), scenario);
   const data: HypervisorWorkerData = {

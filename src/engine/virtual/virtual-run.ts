@@ -1,6 +1,6 @@
 import type { Ns } from "../../shared/units.js";
 import type { Property } from "../check/property.js";
-import { protocolModule } from "../protocol-module.js";
+import { protocolModule } from "../protocol-backend.js";
 import type { InvariantResult, LogLine, RunResult, Sample } from "../result.js";
 import type { Scenario } from "../scenario.js";
 import { dumpPages } from "./dump-pages.js";
@@ -55,7 +55,7 @@ function run(scenario: Scenario, options: VirtualRunOptions, listener: RunListen
   const machine = new VirtualMachine(scenario, {
     checks: options.checks !== false,
     checkProtocol: options.checkProtocol === true,
-    protocolModule: protocolModule(options.protocolBackend ?? "atomics"),
+    protocolModule: protocolModule(options.protocolBackend, (line) => listener.log(line)),
     ...(file !== null && { observer: file }),
   });
   const stoppedEarly = !runToEnd(machine, options, listener);
@@ -71,7 +71,7 @@ function runFullyChecked(
 ): RunResult {
   const checked = new FullyCheckedMachine(scenario, {
     checkProtocol: options.checkProtocol === true,
-    protocolModule: protocolModule(options.protocolBackend ?? "atomics"),
+    protocolModule: protocolModule(options.protocolBackend, (line) => listener.log(line)),
     ...(file !== null && { observer: file }),
   });
   const stoppedEarly = !runToEnd(checked.machine, options, listener);
