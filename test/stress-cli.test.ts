@@ -194,7 +194,10 @@ describe("stealclock stress", () => {
     const run = fake();
     const file = protocolFile(t, "export const write = 0;");
     assert.equal((await stress(["--protocol-file", file], run)).exitCode, 0);
-    assert.deepEqual([run.checked, run.asked[0].protocol], [[file], { name: file, file, expected: "clean" }]);
+    assert.deepEqual(
+      [run.checked, run.asked[0].protocol],
+      [[file], { name: file, file, expected: "clean", layout: "words" }],
+    );
     await stress([], run);
     assert.equal(run.checked.length, 1);
     const refused: StressInstruments = {

@@ -1,6 +1,13 @@
 import type { AuditRing } from "./audit-ring.js";
 import { PAGE_WORDS_NS } from "./pvclock-page.js";
-import { clearGuestStopped, readPage, setGuestStopped, versionUnchanged, writePage } from "./version-protocol.js";
+import {
+  clearGuestStopped,
+  readPage,
+  setGuestStopped,
+  versionUnchanged,
+  writePage,
+  writeSteal,
+} from "./version-protocol.js";
 
 /**
  * The version protocol over one machine's guest RAM, as one thread uses it. Host and guests of a machine use the same
@@ -13,6 +20,8 @@ export interface PageProtocol {
   readonly words: Int32Array;
   /** Writes `values` as one update. @param base index of the version word @returns the new, even version */
   write(base: number, wordCount: number, audit: AuditRing | null): number;
+  /** Writes an update that changes the steal in ms alone, of a page that is whole. @returns the new, even version */
+  writeSteal(base: number, stealMs: number): number;
   /** Reads one consistent update into `words`. @returns the number of retries, or GAVE_UP */
   read(base: number, wordCount: number, maxRetries: number): number;
   versionUnchanged(base: number, version: number): boolean;
@@ -33,6 +42,10 @@ export class AtomicsProtocol implements PageProtocol {
 
   write(base: number, wordCount: number, audit: AuditRing | null): number {
     return writePage(this.#ram, base, this.values, wordCount, audit);
+  }
+
+  writeSteal(base: number, stealMs: number): number {
+    return writeSteal(this.#ram, base, stealMs);
   }
 
   read(base: number, wordCount: number, maxRetries: number): number {

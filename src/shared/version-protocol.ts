@@ -1,5 +1,5 @@
 import type { AuditRing } from "./audit-ring.js";
-import { GUEST_STOPPED_MASK, SHIFT_AND_FLAGS_WORD, VERSION_WORD } from "./pvclock-page.js";
+import { GUEST_STOPPED_MASK, SHIFT_AND_FLAGS_WORD, STEAL_MS_WORD, VERSION_WORD } from "./pvclock-page.js";
 
 /**
  * The version protocol of the pvclock page: a sequence lock with one writer, the hypervisor.
@@ -56,6 +56,21 @@ export function writePage(
     }
   }
   if (audit !== null) audit.record(closing, values, wordCount);
+  Atomics.store(words, base + VERSION_WORD, closing);
+  return closing;
+}
+
+/**
+ * Writes an update that changes the steal in ms alone, of a page that is whole: the words of the update before stay. It has its
+ * odd phase, as version and steal are two accesses here.
+ *
+ * @returns the new, even version
+ */
+export function writeSteal(words: Int32Array, base: number, stealMs: number): number {
+  const opening = (Atomics.load(words, base + VERSION_WORD) + 1) | 1 | 0;
+  const closing = (opening + 1) | 0;
+  Atomics.store(words, base + VERSION_WORD, opening);
+  Atomics.store(words, base + STEAL_MS_WORD, stealMs);
   Atomics.store(words, base + VERSION_WORD, closing);
   return closing;
 }

@@ -6,7 +6,7 @@ import type { Protocol } from "./protocol.js";
 export class ProtocolFailed extends Error {}
 
 const ACCEPTED =
-  "accepted: a module that exports write(words, values), read(words, out, maxRetries) and, if it likes, acceptedVersion()";
+  "accepted: a module that exports write(words, values), read(words, out, maxRetries) and, if it likes, acceptedVersion() and writeSteal(words, stealMs)";
 
 /**
  * Imports a protocol's module.
@@ -20,15 +20,22 @@ export async function loadProtocol(file: string): Promise<Protocol> {
   } catch (error) {
     throw new ProtocolFailed(`cannot be loaded: ${textOf(error)}`);
   }
-  const { write, read, acceptedVersion } = module;
+  const { write, read, ...optional } = module;
   const missing = Object.entries({ write, read })
     .filter(([, value]) => typeof value !== "function")
     .map(([name, value]) => (value === undefined ? `exports no ${name}` : `its ${name} is not a function`));
-  if (acceptedVersion !== undefined && typeof acceptedVersion !== "function") {
-    missing.push("its acceptedVersion is not a function");
+  for (const name of ["writeSteal", "acceptedVersion"]) {
+    if (optional[name] !== undefined && typeof optional[name] !== "function")
+      missing.push(`its ${name} is not a function`);
   }
   if (missing.length > 0) throw new ProtocolFailed(`${missing.join(", and ")}; ${ACCEPTED}`);
-  return (acceptedVersion === undefined ? { write, read } : { write, read, acceptedVersion }) as Protocol;
+  const { writeSteal, acceptedVersion } = optional;
+  return {
+    write,
+    read,
+    ...(writeSteal !== undefined && { writeSteal }),
+    ...(acceptedVersion !== undefined && { acceptedVersion }),
+  } as Protocol;
 }
 
 /** "TypeError: x is not a function (mine.mjs:12)", or what else was thrown. */

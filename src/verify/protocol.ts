@@ -5,6 +5,8 @@
 export interface Protocol {
   /** Writes one update. @param values PAYLOAD_WORDS words, for word 1 and on */
   write(words: Int32Array, values: Int32Array): unknown;
+  /** Writes an update that changes word 1 alone, the steal, of a page that is whole. Optional. */
+  writeSteal?(words: Int32Array, stealMs: number): unknown;
   /**
    * Reads one update.
    *

@@ -1,9 +1,9 @@
 import { PAGE_WORDS, VERSION_WORD } from "../shared/pvclock-page.js";
-import { readPage, writePage } from "../shared/version-protocol.js";
+import { readPage, writePage, writeSteal as writeStealOf } from "../shared/version-protocol.js";
 
 /**
- * The protocol of the emulator, in the form of a protocol file: `writePage` and `readPage` themselves, and nothing of
- * their work is done here.
+ * The protocol of the emulator, in the form of a protocol file: `writePage`, `writeSteal` and `readPage` themselves, and
+ * nothing of their work is done here.
  */
 
 const payload = new Int32Array(PAGE_WORDS);
@@ -12,6 +12,10 @@ const accepted = new Int32Array(PAGE_WORDS);
 export function write(words: Int32Array, values: Int32Array): void {
   payload.set(values, 1);
   writePage(words, 0, payload, PAGE_WORDS, null);
+}
+
+export function writeSteal(words: Int32Array, stealMs: number): void {
+  writeStealOf(words, 0, stealMs);
 }
 
 export function read(words: Int32Array, out: Int32Array, maxRetries: number): number {

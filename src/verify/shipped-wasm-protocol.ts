@@ -30,6 +30,10 @@ export function write(_words: Int32Array, values: Int32Array): void {
   protocol.write(0, PAGE_WORDS, null);
 }
 
+export function writeSteal(_words: Int32Array, stealMs: number): void {
+  protocol.writeSteal(0, stealMs);
+}
+
 export function read(_words: Int32Array, out: Int32Array, maxRetries: number): number {
   const retries = protocol.read(0, PAGE_WORDS, maxRetries);
   for (let word = 1; word < PAGE_WORDS; word++) out[word - 1] = protocol.words[word];
