@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { Kvmclock, pvclockReadNs } from "../src/guest/kvmclock.js";
+import { Kvmclock } from "../src/guest/kvmclock.js";
 import { LastValue } from "../src/guest/last-value.js";
 import { type PageLocation, PageReader } from "../src/guest/page-reader.js";
+import { PvclockInHalves, pvclockReadNs } from "../src/guest/pvclock-in-halves.js";
 import { TscRegister } from "../src/guest/tsc-register.js";
 import { PvclockPublisher } from "../src/host/pvclock-publisher.js";
 import type { Clock } from "../src/shared/clock.js";
@@ -45,7 +46,8 @@ function machine(cpus: number, tscKhz = 2_599_998) {
   const host = new PvclockPublisher(ram, cpus, { ...config, measuredNs: () => 0, auditOf: () => null }, []);
   const guests = Array.from({ length: cpus }, (_, cpu) => {
     const reader = new PageReader(ram, PAGE_WORDS);
-    const kvmclock = new Kvmclock(reader, new TscRegister(clock, tsc), new LastValue(ram, LAST_VALUE_WORD));
+    const arithmetic = new PvclockInHalves(reader.protocol, new LastValue(ram, LAST_VALUE_WORD));
+    const kvmclock = new Kvmclock(reader, new TscRegister(clock, tsc), arithmetic);
     return { reader, kvmclock, page: pageOf(cpu), readNs: () => kvmclock.readNs(pageOf(cpu)) };
   });
   const anchor = (cpu: number, ns: number): void => host.register(cpu, pageOf(cpu).base, ns);

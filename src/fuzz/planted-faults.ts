@@ -181,8 +181,8 @@ const GUEST_FAULTS: readonly PlantedFault[] = [
     name: "guard-off",
     what: "the clock has no monotonic guard",
     file: "guest/kvmclock.js",
-    find: "=== 0 && !this.#lastValue.raise(this.#ns))",
-    replace: "=== 0 && false)",
+    find: "this.#cpu.clockNs = clockNs;",
+    replace: "if (this.rawNs >= 0) return this.rawNs;",
   },
   {
     name: "stop-not-noticed",

@@ -5,6 +5,7 @@ import { AtomicsProtocol, type PageProtocol } from "../shared/page-protocol.js";
 import type { RandomStream } from "../shared/random-stream.js";
 import type { Tsc } from "../shared/tsc.js";
 import type { Ns } from "../shared/units.js";
+import { WasmProtocol } from "../shared/wasm-protocol.js";
 import { CpuMode, CpuTime } from "./accounting/cpu-time.js";
 import { MainlineAccounting } from "./accounting/mainline.js";
 import { NoStealAccounting } from "./accounting/none.js";
@@ -17,6 +18,8 @@ import { type GuestMachine, GuestTime } from "./guest-time.js";
 import { Hotplug, type HotplugEvent } from "./hotplug.js";
 import { defaultPvclockAddress, LAST_VALUE_WORD } from "./kernel-data.js";
 import { LastValue } from "./last-value.js";
+import { PvclockInHalves } from "./pvclock-in-halves.js";
+import { PvclockInWasm } from "./pvclock-in-wasm.js";
 import { SoftlockupWatchdog, type WatchdogMode } from "./softlockup-watchdog.js";
 import { TickDevice } from "./tick-device.js";
 import { TscRegister } from "./tsc-register.js";
@@ -73,7 +76,11 @@ export function guestMachineOf(parts: {
   readonly protocol?: PageProtocol;
 }): GuestMachine {
   const { clock, tsc, protocol = new AtomicsProtocol(parts.ram), ...rest } = parts;
-  return { ...rest, protocol, tsc: new TscRegister(clock, tsc), lastValue: new LastValue(parts.ram, LAST_VALUE_WORD) };
+  const pvclockArithmetic =
+    protocol instanceof WasmProtocol
+      ? new PvclockInWasm(protocol, LAST_VALUE_WORD)
+      : new PvclockInHalves(protocol, new LastValue(parts.ram, LAST_VALUE_WORD));
+  return { ...rest, protocol, tsc: new TscRegister(clock, tsc), pvclockArithmetic };
 }
 
 /** What a guest CPU is built from. */

@@ -8,9 +8,9 @@ import { type CpuState, NO_PAGE } from "./cpu-state.js";
 import type { KvmFeatures } from "./features.js";
 import { publishPvclockAddress, pvclockAddressOf } from "./kernel-data.js";
 import { Kvmclock } from "./kvmclock.js";
-import type { LastValue } from "./last-value.js";
 import { OwnPage } from "./own-page.js";
 import { type PageLocation, PageReader } from "./page-reader.js";
+import type { PvclockArithmetic } from "./pvclock-arithmetic.js";
 import { StealClock } from "./steal-clock.js";
 import type { TscRegister } from "./tsc-register.js";
 
@@ -21,7 +21,7 @@ export interface GuestMachine {
   readonly protocol: PageProtocol;
   readonly cpuCount: number;
   readonly tsc: TscRegister;
-  readonly lastValue: LastValue;
+  readonly pvclockArithmetic: PvclockArithmetic;
   /** Where the updates of a CPU's page can be audited. */
   auditOf(cpu: number): AuditRing | null;
   /** Each consistent read of a page is audited, not one in some. */
@@ -50,7 +50,7 @@ export class GuestTime {
     const wordCount = features.stealNs ? PAGE_WORDS_NS : PAGE_WORDS;
     this.reader = new PageReader(machine.ram, wordCount, cpu, machine.auditsEveryRead, machine.protocol);
     this.stealClock = new StealClock(this.reader, this.#page, features.stealNs, cpu);
-    this.kvmclock = new Kvmclock(this.reader, machine.tsc, machine.lastValue, cpu);
+    this.kvmclock = new Kvmclock(this.reader, machine.tsc, machine.pvclockArithmetic, cpu);
   }
 
   get registered(): boolean {

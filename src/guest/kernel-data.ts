@@ -3,7 +3,7 @@ import { GUEST_PAGE_BYTES, PVCLOCK_ALIGN_BYTES } from "../shared/pvclock-page.js
 /**
  * The guest kernel's own shared data, at the bottom of guest RAM: what its CPUs tell each other. The host never looks.
  *
- *     word  0 ..  7   the last clock value given out on any CPU (last-value.ts)
+ *     word  0 ..  7   the last clock value given out on any CPU: last-value.ts, or assembly/kvmclock.ts in the first two
  *     word 16 ..      each CPU's pvclock page as guest physical address, 0 while it has none: hv_clock of kvmclock.c
  */
 export const LAST_VALUE_WORD = 0;

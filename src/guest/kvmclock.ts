@@ -1,58 +1,31 @@
-import {
-  FLAG_GUEST_STOPPED,
-  FLAG_TSC_STABLE,
-  flagsOf,
-  SHIFT_AND_FLAGS_WORD,
-  SYSTEM_TIME_WORD,
-  TSC_TIMESTAMP_WORD,
-  TSC_TO_SYSTEM_MUL_WORD,
-  tscShiftOf,
-  VERSION_WORD,
-} from "../shared/pvclock-page.js";
-import { pvclockScaleDelta } from "../shared/tsc.js";
+import { GUEST_STOPPED_MASK, SHIFT_AND_FLAGS_WORD } from "../shared/pvclock-page.js";
 import { U64 } from "../shared/u64.js";
 import type { Ns } from "../shared/units.js";
 import { CpuState } from "./cpu-state.js";
-import type { LastValue } from "./last-value.js";
 import { MAX_READ_RETRIES, type PageLocation, type PageReader } from "./page-reader.js";
+import { GUARD_HELD, PAGE_CHANGED, type PvclockArithmetic } from "./pvclock-arithmetic.js";
 import type { TscRegister } from "./tsc-register.js";
-
-/**
- * Nanoseconds by the words of one consistent update and a TSC: __pvclock_read_cycles (arch/x86/include/asm/pvclock.h).
- * A TSC below the page's stamp counts as no time passed since, where the kernel would jump ahead by 2^64 cycles.
- *
- * @param cycles the TSC; overwritten
- * @param out receives system_time + the scaled difference
- */
-export function pvclockReadNs(words: Int32Array, cycles: U64, out: U64): U64 {
-  out.set(words[TSC_TIMESTAMP_WORD + 1], words[TSC_TIMESTAMP_WORD]);
-  if (cycles.lessThan(out)) cycles.set(0, 0);
-  else cycles.subtract(out);
-  pvclockScaleDelta(cycles, words[TSC_TO_SYSTEM_MUL_WORD] >>> 0, tscShiftOf(words[SHIFT_AND_FLAGS_WORD]));
-  return out.set(words[SYSTEM_TIME_WORD + 1], words[SYSTEM_TIME_WORD]).add(cycles);
-}
 
 /** Scratch of this thread, not of a clock: a machine of many CPUs in one thread would have them all over its memory. */
 const CYCLES = new U64();
-const NANOSECONDS = new U64();
 
 /** The guest's clock over a pvclock page: kvm_clock_read (arch/x86/kernel/kvmclock.c). */
 export class Kvmclock {
   readonly #reader: PageReader;
   readonly #tsc: TscRegister;
-  readonly #lastValue: LastValue;
-  readonly #cycles = CYCLES;
-  readonly #ns = NANOSECONDS;
+  readonly #arithmetic: PvclockArithmetic;
   readonly #cpu: CpuState;
 
-  /** The last reading by this object before the monotonic guard, for whoever checks the guard. */
-  rawNs: Ns = 0;
-
-  constructor(reader: PageReader, tsc: TscRegister, lastValue: LastValue, cpu = new CpuState()) {
+  constructor(reader: PageReader, tsc: TscRegister, arithmetic: PvclockArithmetic, cpu = new CpuState()) {
     this.#reader = reader;
     this.#tsc = tsc;
-    this.#lastValue = lastValue;
+    this.#arithmetic = arithmetic;
     this.#cpu = cpu;
+  }
+
+  /** The last reading before the monotonic guard, for whoever checks the guard. */
+  get rawNs(): Ns {
+    return this.#arithmetic.rawNs;
   }
 
   /**
@@ -60,16 +33,11 @@ export class Kvmclock {
    * read, time stands still: the last value returned on any CPU.
    */
   readNs(page: PageLocation): Ns {
-    const read = this.#readUnguarded(page);
-    if (!read) this.#ns.setNumber(this.#cpu.clockNs);
-    this.rawNs = this.#ns.toNumber();
-    const flags = read ? flagsOf(this.#reader.words[SHIFT_AND_FLAGS_WORD]) : 0;
-    const stopped = (flags & FLAG_GUEST_STOPPED) !== 0 && this.#reader.protocol.clearGuestStopped(page.base);
-    if (stopped) this.#cpu.guestStopped = true;
-    if ((flags & FLAG_TSC_STABLE) === 0 && !this.#lastValue.raise(this.#ns)) return this.#cpu.clockNs;
-    const clockNs = this.#ns.toNumber();
+    const { words } = this.#reader;
+    const clockNs = this.#read(page);
+    if (clockNs !== PAGE_CHANGED && (words[SHIFT_AND_FLAGS_WORD] & GUEST_STOPPED_MASK) !== 0) this.#noteStopped(page);
+    if (clockNs < 0) return this.#standStill(clockNs);
     this.#cpu.clockNs = clockNs;
-    if (!read) this.rawNs = clockNs;
     return clockNs;
   }
 
@@ -83,16 +51,28 @@ export class Kvmclock {
   /**
    * The TSC must be read between two looks at one version: a vCPU that moved in between would scale one processor's
    * TSC by another's rate.
+   *
+   * @returns PAGE_CHANGED when no try succeeded
    */
-  #readUnguarded(page: PageLocation): boolean {
+  #read(page: PageLocation): Ns {
     for (let tries = 0; tries <= MAX_READ_RETRIES; tries++) {
-      if (!this.#reader.read(page)) return false;
-      this.#tsc.read(this.#cycles);
-      if (this.#reader.protocol.versionUnchanged(page.base, this.#reader.words[VERSION_WORD])) {
-        pvclockReadNs(this.#reader.words, this.#cycles, this.#ns);
-        return true;
-      }
+      if (!this.#reader.read(page)) return PAGE_CHANGED;
+      const ns = this.#arithmetic.clockNs(page.base, this.#tsc.read(CYCLES));
+      if (ns !== PAGE_CHANGED) return ns;
     }
-    return false;
+    return PAGE_CHANGED;
+  }
+
+  /** @param why PAGE_CHANGED or GUARD_HELD */
+  #standStill(why: Ns): Ns {
+    const cpu = this.#cpu;
+    const clockNs = why === PAGE_CHANGED ? this.#arithmetic.raise(cpu.clockNs) : why;
+    // Not even the guard could be asked: this CPU's own last value is at most the guard's.
+    if (clockNs !== GUARD_HELD) cpu.clockNs = clockNs;
+    return cpu.clockNs;
+  }
+
+  #noteStopped({ base }: PageLocation): void {
+    if (this.#reader.protocol.clearGuestStopped(base)) this.#cpu.guestStopped = true;
   }
 }

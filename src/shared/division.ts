@@ -17,3 +17,15 @@ export function wholeQuotient(dividend: number, divisor: number): number {
 export function remainderOf(dividend: number, divisor: number): number {
   return dividend - wholeQuotient(dividend, divisor) * divisor;
 }
+
+const NS_PER_MS = 1_000_000;
+const MS_PER_NS = 1 / NS_PER_MS;
+
+/** As wholeQuotient(ns, 1e6), by a second multiplication in place of the division, which takes three times as long. */
+export function wholeMsOf(ns: number): number {
+  // The product is off by less than one part in 2^51: what it is rounded down to, by at most one.
+  const quotient = Math.floor(ns * MS_PER_NS);
+  const remainder = ns - quotient * NS_PER_MS;
+  if (remainder < 0) return quotient - 1;
+  return remainder < NS_PER_MS ? quotient : quotient + 1;
+}

@@ -1,4 +1,4 @@
-import { wholeQuotient } from "./division.js";
+import { wholeMsOf } from "./division.js";
 import { U64 } from "./u64.js";
 import { NS_PER_MS, NS_PER_SECOND, type Ns } from "./units.js";
 
@@ -38,6 +38,9 @@ export function pvclockScaleDelta(delta: U64, tscToSystemMul: number, tscShift: 
   return delta.multiplyHigh(tscToSystemMul);
 }
 
+/** Up to here a double holds cycles, and those of one millisecond more, exactly: 40 days at 2.6 GHz. */
+const EXACT_CYCLES = Number.MAX_SAFE_INTEGER - 10_000_000;
+
 /** A frequency, and what a counter that runs at it counts. */
 export class TscFrequency {
   readonly tscKhz: number;
@@ -53,9 +56,11 @@ export class TscFrequency {
   /** Cycles counted by an instant, rounded down, exact for every instant below 2^53 ns. Written to out. */
   cyclesAt(nowNs: Ns, out: U64): U64 {
     // A millisecond is exactly tscKhz cycles, so whole milliseconds convert without rounding.
-    const wholeMs = wholeQuotient(nowNs, NS_PER_MS);
+    const wholeMs = wholeMsOf(nowNs);
     const remainderNs = nowNs - wholeMs * NS_PER_MS;
-    const remainderCycles = Math.floor((remainderNs * this.tscKhz) / NS_PER_MS);
+    const remainderCycles = wholeMsOf(remainderNs * this.tscKhz);
+    const wholeCycles = wholeMs * this.tscKhz;
+    if (wholeCycles < EXACT_CYCLES) return out.setNumber(wholeCycles + remainderCycles);
     // 100 days are 8.64e9 ms: wholeMs needs 34 bits, so its upper two are multiplied apart.
     out.setProduct(wholeMs >>> 0, this.tscKhz, remainderCycles);
     const upper = Math.floor(wholeMs / 4_294_967_296);

@@ -1,6 +1,8 @@
 import type { AuditRing } from "./audit-ring.js";
 import type { PageProtocol } from "./page-protocol.js";
 import { PAGE_WORDS_NS } from "./pvclock-page.js";
+import type { U64 } from "./u64.js";
+import type { Ns } from "./units.js";
 
 /** A page of WebAssembly memory. */
 const WASM_PAGE_BYTES = 65_536;
@@ -8,6 +10,7 @@ const WASM_PAGE_BYTES = 65_536;
 /** Scratch of one thread: a page's words to be written, and those that were read, each in a line of the cache. */
 export const SCRATCH_BYTES = 128;
 const READ_OFFSET = 64;
+const RAW_NS_OFFSET = READ_OFFSET + 48;
 
 type Imports = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
@@ -20,6 +23,8 @@ interface Exports {
   versionUnchanged(page: number, version: number): number;
   setGuestStopped(page: number): void;
   clearGuestStopped(page: number): number;
+  kvmclockNs(page: number, words: number, cyclesLow: number, cyclesHigh: number, lastValue: number): number;
+  raiseLastValue(words: number, lastValue: number, ns: number): number;
 }
 
 /**
@@ -33,6 +38,7 @@ export class WasmProtocol implements PageProtocol {
   /** What `read` accepted, words[0] its version; all 0 after giving up. */
   readonly words: Int32Array;
   readonly #exports: Exports;
+  readonly #rawNs: Float64Array;
   readonly #valuesByte: number;
   readonly #wordsByte: number;
 
@@ -43,6 +49,7 @@ export class WasmProtocol implements PageProtocol {
     this.#wordsByte = scratchByte + READ_OFFSET;
     this.values = new Int32Array(memory.buffer, this.#valuesByte, PAGE_WORDS_NS);
     this.words = new Int32Array(memory.buffer, this.#wordsByte, PAGE_WORDS_NS);
+    this.#rawNs = new Float64Array(memory.buffer, scratchByte + RAW_NS_OFFSET, 1);
   }
 
   /**
@@ -83,6 +90,26 @@ export class WasmProtocol implements PageProtocol {
   /** @returns whether the bit was set */
   clearGuestStopped(base: number): boolean {
     return this.#exports.clearGuestStopped(base * 4) !== 0;
+  }
+
+  /** What clockNs found last, before the guard. */
+  get rawNs(): Ns {
+    return this.#rawNs[0];
+  }
+
+  /**
+   * The guest's clock by the words read last and a TSC read since: assembly/kvmclock.ts.
+   *
+   * @param lastValueWord where in RAM the guard's 64 bits are, as an index of words; even
+   * @returns ns, or -1 when the page has another version by now
+   */
+  clockNs(base: number, cycles: U64, lastValueWord: number): Ns {
+    return this.#exports.kvmclockNs(base * 4, this.#wordsByte, cycles.low, cycles.high, lastValueWord * 4);
+  }
+
+  /** The guard of clockNs alone. @returns ns, or the largest value that it let pass before if that is more */
+  raiseLastValue(lastValueWord: number, ns: Ns): Ns {
+    return this.#exports.raiseLastValue(this.#wordsByte, lastValueWord * 4, ns);
   }
 }
 
