@@ -14,7 +14,7 @@ module.exports = {
     layer("engine-imports-host-guest-shared", "engine", ["engine", "host", "guest", "backend", "shared"]),
     layer("backend-imports-shared-only", "backend", ["backend", "shared"]),
     layer("verify-imports-the-protocol-only", "verify", ["verify", "backend", "shared"]),
-    layer("fuzzer-imports-engine-and-cli", "fuzz", ["fuzz", "engine", "cli", "guest", "shared"]),
+    layer("fuzzer-imports-engine-and-cli", "fuzz", ["fuzz", "engine", "cli", "guest", "backend", "shared"]),
     {
       name: "nothing-imports-the-fuzzer",
       severity: "error",

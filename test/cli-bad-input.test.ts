@@ -45,7 +45,7 @@ const REFUSED_FLAGS: readonly (readonly [args: string, ...parts: string[]])[] = 
   ["--pcpus 0", "--pcpus: 0", "from 1 to 1024"],
   ["--slice 99us", "--slice: slice 99us is out of range", "100us to 10s"],
   ["--slice 11s", "--slice: slice 11s is out of range", "100us to 10s"],
-  ["--update never", '--update: "never"', "entry, pcpu-change, periodic=1ms"],
+  ["--update never", '--update: "never"', "entry, pcpu-change, steal-entry, periodic=1ms"],
   ["--update periodic=10us", "--update: update period 10us", "100us to 1s"],
   ["--update periodic", '--update: "periodic"', "periodic=1ms"],
   ["--measure run", '--measure: "run"', "out-of-guest, wait"],

@@ -37,7 +37,7 @@ test("a workload's text gives back the same workload", () => {
 });
 
 test("update policies are read and written", () => {
-  for (const text of ["entry", "pcpu-change", "periodic=1ms", "periodic=1500us"]) {
+  for (const text of ["entry", "pcpu-change", "steal-entry", "periodic=1ms", "periodic=1500us"]) {
     assert.equal(formatUpdate(asUpdate(text)), text);
   }
   for (const text of ["periodic", "periodic=", "periodic=5", "never"])

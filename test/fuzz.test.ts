@@ -65,7 +65,7 @@ describe("random scenarios", () => {
       times.set(feature, (times.get(feature) ?? 0) + 1);
     }
     // Those that a scenario has or has not, and each name of the others.
-    assert.equal(times.size, 47);
+    assert.equal(times.size, 48);
     for (const [feature, count] of times) assert.ok(count >= 10 && count <= 290, `${feature}: ${count}`);
   });
 });

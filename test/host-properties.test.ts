@@ -125,7 +125,7 @@ const arbScenario: fc.Arbitrary<Scenario> = fc
       pcpus: fc.constant(pcpus),
       sliceNs: fc.oneof(fc.constant(4 * NS_PER_MS), fc.integer({ min: 100 * NS_PER_US, max: 10 * NS_PER_MS })),
       update: fc.oneof(
-        fc.constantFrom<Scenario["update"][]>({ kind: "entry" }, { kind: "pcpu-change" }),
+        fc.constantFrom<Scenario["update"][]>({ kind: "entry" }, { kind: "pcpu-change" }, { kind: "steal-entry" }),
         fc
           .integer({ min: 100 * NS_PER_US, max: 5 * NS_PER_MS })
           .map((periodNs) => ({ kind: "periodic", periodNs }) as const),

@@ -11,7 +11,7 @@ import { Tsc } from "../src/shared/tsc.js";
 import { U64 } from "../src/shared/u64.js";
 import { NS_PER_MS, NS_PER_US, type Ns } from "../src/shared/units.js";
 import { type ScenarioChanges, scenarioOf } from "./engine-helpers.js";
-import { sharedWords } from "./fixtures/pvclock-struct.js";
+import { decodePvclock, sharedWords } from "./fixtures/pvclock-struct.js";
 import { checkerOf, machineOf, runToEnd, virtually } from "./virtual-helpers.js";
 
 const RUNS = { seed: 20100830, numRuns: 200 };
@@ -237,6 +237,37 @@ describe("when the publisher writes", () => {
     assert.deepEqual(versionsAfter("pcpu-change", [0, 0, 1, 1, 0]), [4, 4, 6, 6, 8]);
   });
 
+  test("steal-entry: at every entry, its time at the first one and on another pCPU than before", () => {
+    const { publisher, register, ram, measure } = machine({ policy: "steal-entry" });
+    register(0x1000);
+    const pages = [0, 0, 1, 1, 0].map((pcpu, entry) => {
+      measure.ns += 7 * NS_PER_MS;
+      publisher.schedIn(0, pcpu, (entry + 1) * NS_PER_MS);
+      return decodePvclock(ram, 0x1000 / 4);
+    });
+    assert.deepEqual(
+      pages.map(({ version }) => version),
+      [4, 6, 8, 10, 12],
+    );
+    assert.deepEqual(
+      pages.map(({ systemTimeNs }) => Number(systemTimeNs) / NS_PER_MS),
+      [1, 1, 3, 3, 5],
+    );
+    assert.deepEqual(
+      pages.map(({ stealMs }) => stealMs),
+      [7, 14, 21, 28, 35],
+    );
+  });
+
+  test("steal-entry: with the steal in ns as well every update is of the whole page", () => {
+    const { publisher, register, ram } = machine({ policy: "steal-entry", nanoseconds: true });
+    register(0x1000);
+    for (const now of [1_000, 2_000]) {
+      publisher.schedIn(0, 0, now);
+      assert.equal(Number(decodePvclock(ram, 0x1000 / 4).systemTimeNs), now);
+    }
+  });
+
   test("pcpu-change: a page that is registered anew is written at the next entry, wherever that is", () => {
     const { publisher, register, write, pageAt } = machine({ policy: "pcpu-change" });
     register(0x1000);
@@ -273,6 +304,19 @@ const anyLoad: fc.Arbitrary<ScenarioChanges> = fc.record({
 });
 
 describe("how often a host writes its pages", () => {
+  test("steal-entry: as often as entry, and its guests see the same steal", () => {
+    fc.assert(
+      fc.property(anyLoad, (load) => {
+        const [every, stealAlone] = (["entry", "steal-entry"] as const).map((kind) => {
+          const result = runToEnd(new VirtualMachine(virtually(scenarioOf({ ...load, update: { kind } }))));
+          return result.vcpus.map(({ guest, page, host }) => [guest, page.updates, page.stealMs, host]);
+        });
+        assert.deepEqual(stealAlone, every);
+      }),
+      RUNS,
+    );
+  });
+
   test("entry: once at the registration and once at every entry, whatever runs", () => {
     fc.assert(
       fc.property(anyLoad, (load) => {

@@ -197,7 +197,11 @@ describe("a guest that is moved to a processor with another TSC", () => {
       fc.integer({ min: 100_000, max: 10_000_000 }),
       fc.constantFrom(100_000, 999_999, 2_599_998),
     );
-    const anyUpdate = fc.constantFrom({ kind: "entry" } as const, { kind: "pcpu-change" } as const);
+    const anyUpdate = fc.constantFrom(
+      { kind: "entry" } as const,
+      { kind: "pcpu-change" } as const,
+      { kind: "steal-entry" } as const,
+    );
     const startAt = fc.constantFrom(0, 12_345_678_901, MAX_TIME_NS - 1_000 * NS_PER_MS);
     fc.assert(
       fc.property(fc.array(anyKhz, { minLength: 2, maxLength: 4 }), anyUpdate, startAt, (khz, update, startAtNs) => {

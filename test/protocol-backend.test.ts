@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { test } from "node:test";
 import { loadProtocolModule } from "../src/backend/protocol-module.js";
 import { emulate } from "../src/engine/emulate.js";
+import { PROTOCOL_BACKENDS } from "../src/engine/result.js";
 import type { TimelineEvent } from "../src/engine/scenario.js";
 import { NS_PER_MS } from "../src/shared/units.js";
 import { type ScenarioChanges, scenarioOf } from "./engine-helpers.js";
@@ -20,11 +21,17 @@ const timeline: readonly TimelineEvent[] = [
   { kind: "suspend", atNs: 120 * NS_PER_MS, forNs: 10 * NS_PER_MS },
 ];
 
-for (const stealUnit of ["ms", "ns"] as const) {
-  test(`guest RAM is the same, byte for byte, at the end of a virtual run in ${stealUnit}`, () => {
+const WRITES: readonly [name: string, changes: ScenarioChanges][] = [
+  ["in ms", { stealUnit: "ms" }],
+  ["in ns", { stealUnit: "ns" }],
+  ["with updates of the steal alone", { update: { kind: "steal-entry" } }],
+];
+
+for (const [name, changes] of WRITES) {
+  test(`guest RAM is the same, byte for byte, at the end of a virtual run ${name}`, () => {
     const rams = [null, MODULE].map((protocolModule) => {
       const machine = machineOf(
-        { vcpuCount: 5, pcpus: 2, stealUnit, timeline, pageMemory: "junk" },
+        { vcpuCount: 5, pcpus: 2, timeline, pageMemory: "junk", ...changes },
         { protocolModule },
       );
       runToEnd(machine);
@@ -45,17 +52,22 @@ test("guest RAM ends where it does with Atomics: no guest can register a page in
 const LINUX: ScenarioChanges = { host: "linux", pcpus: 0, measure: "wait" };
 const KINDS: readonly [name: string, changes: ScenarioChanges, runsHere: boolean][] = [
   ["the fair host", { vcpuCount: 4 }, true],
+  ["the fair host, the steal alone", { vcpuCount: 4, update: { kind: "steal-entry" } }, true],
   ["the fair host, in ns", { vcpuCount: 2, stealUnit: "ns" }, true],
   ["the linux host", LINUX, existsSync("/proc/self/schedstat")],
 ];
 
 for (const [name, changes, runsHere] of KINDS) {
-  test(`a run on real threads keeps its invariants: ${name}`, { skip: runsHere ? false : "no schedstat" }, async () => {
-    const result = await emulate(scenarioOf(changes), { protocolBackend: "wasm", checkProtocol: true });
-    assertSound(result);
-    for (const { page, reads } of result.vcpus) {
-      assert.ok(page.updates > 0 && reads.consistent > 0);
-      assert.equal(reads.torn, 0);
-    }
-  });
+  for (const protocolBackend of PROTOCOL_BACKENDS) {
+    const skip = runsHere ? false : "no schedstat";
+    test(`a run on real threads keeps its invariants: ${name}, by ${protocolBackend}`, { skip }, async () => {
+      const result = await emulate(scenarioOf(changes), { protocolBackend, checkProtocol: true });
+      assertSound(result);
+      for (const { page, reads } of result.vcpus) {
+        assert.ok(page.updates > 0 && reads.consistent > 0);
+        assert.equal(reads.torn, 0);
+        assert.ok(reads.audited > 0);
+      }
+    });
+  }
 }

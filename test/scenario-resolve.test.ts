@@ -217,6 +217,7 @@ test("what is printed reads back as the same scenario, whatever it is", () => {
     update: fc.oneof(
       fc.constant({ kind: "entry" as const }),
       fc.constant({ kind: "pcpu-change" as const }),
+      fc.constant({ kind: "steal-entry" as const }),
       ns(1e5, 1e9).map((periodNs) => ({ kind: "periodic" as const, periodNs })),
     ),
     measure: fc.constantFrom("out-of-guest", "wait"),

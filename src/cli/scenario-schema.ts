@@ -145,7 +145,7 @@ export const scenarioSchema = z.strictObject({
   update: parsed(asUpdate, {
     type: "string",
     description: `When the host writes the page: ${UPDATE_FORMS} (entry).`,
-    pattern: "^(entry|pcpu-change|periodic=.+)$",
+    pattern: "^(entry|pcpu-change|steal-entry|periodic=.+)$",
   }).optional(),
   measure: choice("a measure", ["out-of-guest", "wait"], "What counts as stolen (out-of-guest).").optional(),
   stealUnit: choice("a unit of steal", ["ms", "ns"], "ms: the 32-bit field; ns: the 64-bit extension (ms).").optional(),

@@ -134,13 +134,13 @@ export function formatWorkload(workload: Workload): string {
   return `duty:${exact ? `${percent}%` : formatDuration(busyNs)}/${formatDuration(periodNs)}`;
 }
 
-export const UPDATE_FORMS = "entry, pcpu-change, periodic=1ms";
+export const UPDATE_FORMS = "entry, pcpu-change, steal-entry, periodic=1ms";
 
 export function asUpdate(value: unknown): UpdatePolicy {
   const match = typeof value === "string" ? /^periodic=(.+)$/.exec(value) : null;
   const periodNs = parseDuration(match?.[1] ?? "");
   if (periodNs !== null) return { kind: "periodic", periodNs };
-  return { kind: asChoice(value, "an update policy", ["entry", "pcpu-change"], UPDATE_FORMS) };
+  return { kind: asChoice(value, "an update policy", ["entry", "pcpu-change", "steal-entry"], UPDATE_FORMS) };
 }
 
 export function formatUpdate(update: UpdatePolicy): string {

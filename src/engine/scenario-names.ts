@@ -7,7 +7,7 @@ export function unknownNames(scenario: Scenario): { readonly path: string; reado
   const named: [path: string, name: string, accepted: readonly string[]][] = [
     ["engine", scenario.engine, ["real", "virtual"]],
     ["host", scenario.host, ["fair", "linux"]],
-    ["update", scenario.update.kind, ["entry", "pcpu-change", "periodic"]],
+    ["update", scenario.update.kind, ["entry", "pcpu-change", "steal-entry", "periodic"]],
     ["measure", scenario.measure, ["out-of-guest", "wait"]],
     ["stealUnit", scenario.stealUnit, ["ms", "ns"]],
     ["accounting", scenario.accounting, ["none", "rfc-v2", "mainline"]],

@@ -80,6 +80,7 @@ export type Hz = 100 | 250 | 300 | 1000;
 export type UpdatePolicy =
   | { readonly kind: "entry" }
   | { readonly kind: "pcpu-change" }
+  | { readonly kind: "steal-entry" }
   | { readonly kind: "periodic"; readonly periodNs: Ns };
 
 export interface WatchdogConfig {

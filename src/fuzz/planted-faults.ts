@@ -53,7 +53,9 @@ const HOST_FAULTS: readonly PlantedFault[] = [
     file: "host/pvclock-publisher.js",
     find: "this.#fillValues(stealNs, now);",
     replace:
-      "this.#fillValues((page.roundedNs = (page.roundedNs ?? 0) + Math.floor((stealNs - page.stealNs) / 1e6) * 1e6), now);",
+      "this.told ??= new Map(); const [was, sum] = this.told.get(base) ?? [0, 0]; " +
+      "const rounded = sum + Math.floor((stealNs - was) / 1e6) * 1e6; " +
+      "this.told.set(base, [stealNs, rounded]); this.#fillValues(rounded, now);",
   },
   {
     name: "baseline-again",
@@ -68,6 +70,13 @@ const HOST_FAULTS: readonly PlantedFault[] = [
     file: "host/pvclock-publisher.js",
     find: "this.#offersSteal = offersSteal;\n        this.#fillConstants();",
     replace: "this.#offersSteal = offersSteal;",
+  },
+  {
+    name: "time-kept-elsewhere",
+    what: "an update of the steal alone keeps the time of another pCPU",
+    file: "host/pvclock-publisher.js",
+    find: "stealAlone = stays && this.#stealIsInHead;",
+    replace: "stealAlone = this.#cells[vcpu * CELLS + UPDATES] > 3 && this.#stealIsInHead;",
   },
   {
     name: "guest-not-told",

@@ -8,6 +8,8 @@ import type { Tally } from "./tally.js";
 
 /** dist/src, the compiled program. */
 const PROGRAM = join(__dirname, "..");
+/** dist/assembly, which it loads from beside itself. */
+const ASSEMBLY = join(PROGRAM, "../assembly");
 
 export interface PlantedOptions {
   readonly faults?: readonly PlantedFault[];
@@ -86,6 +88,7 @@ export function programText({ file }: PlantedFault): string {
 export function plantedCopy(fault: PlantedFault, folder: string): string {
   const copy = join(folder, "src");
   cpSync(PROGRAM, copy, { recursive: true });
+  cpSync(ASSEMBLY, join(folder, "assembly"), { recursive: true });
   symlinkSync(modulesFolder(), join(folder, "node_modules"), "junction");
   writeFileSync(join(copy, fault.file), plant(fault, programText(fault)));
   return copy;

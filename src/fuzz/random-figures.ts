@@ -19,6 +19,7 @@ export function randomUpdate(dice: Dice): Scenario["update"] {
   return dice.oneOf<Scenario["update"]>(
     () => ({ kind: "entry" }),
     () => ({ kind: "pcpu-change" }),
+    () => ({ kind: "steal-entry" }),
     () => ({ kind: "periodic", periodNs: dice.between(100 * NS_PER_US, 10 * NS_PER_MS) }),
   );
 }

@@ -1,5 +1,5 @@
 import type { AuditRing } from "../shared/audit-ring.js";
-import { wholeQuotient } from "../shared/division.js";
+import { wholeMsOf } from "../shared/division.js";
 import { AtomicsProtocol, type PageProtocol } from "../shared/page-protocol.js";
 import {
   FLAG_STEAL_MS,
@@ -13,14 +13,18 @@ import {
   SYSTEM_TIME_WORD,
   TSC_TIMESTAMP_WORD,
   TSC_TO_SYSTEM_MUL_WORD,
+  VERSION_WORD,
 } from "../shared/pvclock-page.js";
 import type { Tsc } from "../shared/tsc.js";
 import { storeWords, U64 } from "../shared/u64.js";
-import { NS_PER_MS, type Ns } from "../shared/units.js";
+import type { Ns } from "../shared/units.js";
 import type { SchedNotifier } from "./sched-notifier.js";
 
-/** `entry`: the RFC's patch 2. `pcpu-change`: the kernel before it. The host itself drives `periodic`'s refreshes. */
-type UpdatePolicyKind = "entry" | "pcpu-change" | "periodic";
+/**
+ * `entry`: the RFC's patch 2. `pcpu-change`: the kernel before it. `steal-entry`: the steal at each entry, time on another pCPU
+ * only, as kernels do since steal has a structure of its own. The host itself drives `periodic`'s refreshes.
+ */
+type UpdatePolicyKind = "entry" | "pcpu-change" | "steal-entry" | "periodic";
 
 /** What the host publishes, and how. */
 export interface PublisherConfig {
@@ -136,16 +140,7 @@ export class PvclockPublisher implements SchedNotifier {
 
   /** Writes the page, if there is one: everything that can be known at this instant. */
   publish(vcpu: number, now: Ns): void {
-    const cells = this.#cells;
-    const row = vcpu * CELLS;
-    const base = cells[row + BASE];
-    if (base < 0) return;
-    const stealNs = this.#config.measuredNs(vcpu) - cells[row + BASELINE];
-    this.#fillValues(stealNs, now);
-    const version = this.#protocol.write(base, this.#wordCount, this.#config.auditOf(vcpu));
-    cells[row + UPDATES]++;
-    cells[row + STEAL] = stealNs;
-    for (const observer of this.#observers) observer.published(vcpu, version, stealNs, now);
+    this.#publish(vcpu, now, false);
   }
 
   /**
@@ -166,16 +161,60 @@ export class PvclockPublisher implements SchedNotifier {
   }
 
   schedIn(vcpu: number, pcpu: number, now: Ns): void {
-    if (this.#config.policy === "pcpu-change") {
-      if (this.#lastPcpus[vcpu] === pcpu) return;
+    const { policy } = this.#config;
+    let stealAlone = false;
+    if (policy === "pcpu-change" || policy === "steal-entry") {
+      const stays = this.#lastPcpus[vcpu] === pcpu;
       this.#lastPcpus[vcpu] = pcpu;
+      if (stays && policy === "pcpu-change") return;
+      stealAlone = stays && this.#stealIsInHead;
     }
-    this.publish(vcpu, now);
+    this.#publish(vcpu, now, stealAlone);
   }
 
   schedOut(): void {}
   woken(): void {}
   suspended(): void {}
+
+  /** @param stealAlone the page's time pair stays: it is right for the pCPU that the vCPU is on */
+  #publish(vcpu: number, now: Ns, stealAlone: boolean): void {
+    const cells = this.#cells;
+    const row = vcpu * CELLS;
+    const base = cells[row + BASE];
+    if (base < 0) return;
+    const stealNs = this.#config.measuredNs(vcpu) - cells[row + BASELINE];
+    const audit = this.#config.auditOf(vcpu);
+    const version = stealAlone ? this.#writeSteal(base, stealNs, audit) : this.#writeAll(base, stealNs, audit, now);
+    cells[row + UPDATES]++;
+    cells[row + STEAL] = stealNs;
+    for (const observer of this.#observers) observer.published(vcpu, version, stealNs, now);
+  }
+
+  #writeAll(base: number, stealNs: Ns, audit: AuditRing | null, now: Ns): number {
+    this.#fillValues(stealNs, now);
+    return this.#protocol.write(base, this.#wordCount, audit);
+  }
+
+  /** The page is whole: this host wrote it before, and nobody else does. */
+  #writeSteal(base: number, stealNs: Ns, audit: AuditRing | null): number {
+    const stealMs = wholeMsOf(stealNs) | 0;
+    if (audit !== null) this.#noteSteal(audit, base, stealMs);
+    return this.#protocol.writeSteal(base, stealMs);
+  }
+
+  /** Whether all that an update of the steal changes stands beside the version: not with the nanosecond extension. */
+  get #stealIsInHead(): boolean {
+    return this.#offersSteal && !this.#config.nanoseconds;
+  }
+
+  /** For the audit an update is whole words: the steal, and what this thread, the page's one writer, left beside it. */
+  #noteSteal(audit: AuditRing, base: number, stealMs: number): void {
+    const { words } = this.#protocol;
+    if (this.#protocol.read(base, PAGE_WORDS, 0) !== 0)
+      throw new RangeError(`the page at word ${base} is half written`);
+    words[STEAL_MS_WORD] = stealMs;
+    audit.record((words[VERSION_WORD] + 2) | 0, words, PAGE_WORDS);
+  }
 
   /** The words that every update of this host has in common. */
   #fillConstants(): void {
@@ -193,7 +232,7 @@ export class PvclockPublisher implements SchedNotifier {
     const { values } = this.#protocol;
     if (this.#offersSteal) {
       // The running total is rounded, never a slice: slices below 1 ms would all be lost. Modulo 2^32, as the field is.
-      values[STEAL_MS_WORD] = wholeQuotient(stealNs, NS_PER_MS) | 0;
+      values[STEAL_MS_WORD] = wholeMsOf(stealNs) | 0;
       if (this.#config.nanoseconds) storeWords(values, STEAL_NS_WORD, stealNs);
     }
     this.#config.tsc.cyclesAt(now, this.#cycles);

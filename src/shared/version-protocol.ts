@@ -67,9 +67,9 @@ export function writePage(
  * @returns the new, even version
  */
 export function writeSteal(words: Int32Array, base: number, stealMs: number): number {
-  const opening = (Atomics.load(words, base + VERSION_WORD) + 1) | 1 | 0;
-  const closing = (opening + 1) | 0;
-  Atomics.store(words, base + VERSION_WORD, opening);
+  const found = Atomics.load(words, base + VERSION_WORD);
+  const closing = (found + 2) | 0;
+  Atomics.store(words, base + VERSION_WORD, (found + 1) | 0);
   Atomics.store(words, base + STEAL_MS_WORD, stealMs);
   Atomics.store(words, base + VERSION_WORD, closing);
   return closing;

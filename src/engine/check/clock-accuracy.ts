@@ -2,6 +2,7 @@ import type { GuestCpu } from "../../guest/guest-cpu.js";
 import type { Ns } from "../../shared/units.js";
 import type { Scenario } from "../scenario.js";
 import type { GuestWitness } from "./guest-witness.js";
+import { PageTimes } from "./page-times.js";
 import { Property } from "./property.js";
 import { TscReckoning } from "./tsc-reckoning.js";
 
@@ -15,24 +16,36 @@ export class ClockAccuracy extends Property {
   readonly name = "guest clocks tell the time";
   readonly #guests: GuestWitness;
   readonly #tsc: TscReckoning;
-  /** When each page was written last. */
-  readonly #writtenAt: Float64Array;
+  readonly #times: PageTimes;
   readonly #lastRawNs: Float64Array;
 
   constructor(scenario: Scenario, guests: GuestWitness) {
     super();
     this.#guests = guests;
     this.#tsc = new TscReckoning(scenario);
-    this.#writtenAt = new Float64Array(scenario.vcpus.length).fill(scenario.startAtNs);
+    this.#times = new PageTimes(scenario);
     this.#lastRawNs = new Float64Array(scenario.vcpus.length);
   }
 
-  override moved(_offersSteal: boolean, now: Ns): void {
+  override registered(vcpu: number): void {
+    this.#times.registered(vcpu);
+  }
+
+  override unregistered(vcpu: number): void {
+    this.#times.unregistered(vcpu);
+  }
+
+  override schedIn(vcpu: number, pcpu: number): void {
+    this.#times.schedIn(vcpu, pcpu);
+  }
+
+  override moved(offersSteal: boolean, now: Ns): void {
+    this.#times.moved(offersSteal);
     this.#tsc.moved(now);
   }
 
   override published(vcpu: number, _version: number, _stealNs: Ns, now: Ns): void {
-    this.#writtenAt[vcpu] = now;
+    this.#times.published(vcpu, now);
   }
 
   /** A reading that is new was taken at this very instant; and whoever takes a tick reads its clock. */
@@ -45,7 +58,7 @@ export class ClockAccuracy extends Property {
     this.exercised++;
     const { cycleNs } = this.#tsc;
     const lateNs = now - rawNs;
-    const driftNs = Math.ceil((now - this.#writtenAt[vcpu]) / TWO_POW_31);
+    const driftNs = Math.ceil((now - this.#times.writtenAt(vcpu)) / TWO_POW_31);
     if (lateNs < -cycleNs || lateNs > 1 + cycleNs + driftNs) {
       this.report(`vCPU ${vcpu}: its clock said ${rawNs} at ${now}`);
     }

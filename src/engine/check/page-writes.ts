@@ -17,6 +17,7 @@ import {
 import { type Ns, TWO_POW_32 } from "../../shared/units.js";
 import type { Scenario } from "../scenario.js";
 import { overrunNsOf } from "./overrun.js";
+import { PageTimes } from "./page-times.js";
 import { Property } from "./property.js";
 import type { VcpuWitness } from "./run-checker.js";
 import { TscReckoning } from "./tsc-reckoning.js";
@@ -40,7 +41,7 @@ interface Page {
 
 /**
  * Every write of a page is one that the update policy asks for, at the instant it asks for it; and it holds what was true then: the
- * steal to the ns by the notifications, the instant, the TSC. A page that was given back is not written any more.
+ * steal to the ns by the notifications, the instant, the TSC; or these two as they were when its time was written last, if it is to be kept. A page that was given back is not written any more.
  */
 export class PageWrites extends Property {
   readonly name = "every page write is due, whole and true";
@@ -49,6 +50,7 @@ export class PageWrites extends Property {
   readonly #witnesses: readonly VcpuWitness[];
   readonly #pages: readonly Page[];
   readonly #tsc: TscReckoning;
+  readonly #times: PageTimes;
   #offersSteal: boolean;
   /** A rate that was found right, until the machine is moved. */
   #rightMultiplier = 0;
@@ -60,6 +62,7 @@ export class PageWrites extends Property {
     this.#scenario = scenario;
     this.#witnesses = witnesses;
     this.#tsc = new TscReckoning(scenario);
+    this.#times = new PageTimes(scenario);
     this.#offersSteal = scenario.stealFeature;
     this.#pages = witnesses.map(() => ({
       base: -1,
@@ -82,6 +85,7 @@ export class PageWrites extends Property {
     page.returnedBase = -1;
     page.owed = true;
     page.mayWrite = true;
+    this.#times.registered(vcpu);
   }
 
   override unregistered(vcpu: number): void {
@@ -93,12 +97,14 @@ export class PageWrites extends Property {
     page.base = -1;
     page.lastPcpu = -1;
     page.owed = false;
+    this.#times.unregistered(vcpu);
   }
 
   override schedIn(vcpu: number, pcpu: number, now: Ns): void {
     const page = this.#pages[vcpu];
     const due = this.#scenario.update.kind !== "pcpu-change" || page.lastPcpu !== pcpu;
     page.lastPcpu = pcpu;
+    this.#times.schedIn(vcpu, pcpu);
     page.inGuest = true;
     page.freshAt = now;
     page.owed = due && page.base >= 0;
@@ -122,6 +128,7 @@ export class PageWrites extends Property {
   override moved(offersSteal: boolean, now: Ns): void {
     this.#offersSteal = offersSteal;
     this.#tsc.moved(now);
+    this.#times.moved(offersSteal);
     this.#rightMultiplier = 0;
     for (const page of this.#pages) page.lastPcpu = -1;
   }
@@ -142,7 +149,7 @@ export class PageWrites extends Property {
     if (version !== expected || this.#word(page.base) !== expected) wrong(`version ${version}, expected ${expected}`);
     page.version = version;
     this.#checkSteal(page, stealNs, this.#publishableNs(vcpu), wrong);
-    this.#checkClock(page, now, wrong);
+    this.#checkClock(page, this.#times.published(vcpu, now), wrong);
   }
 
   override finished(): void {
@@ -170,12 +177,12 @@ export class PageWrites extends Property {
     if (pageNs !== BigInt(expectedNs)) wrong(`it says ${pageNs} ns, by the notifications it is ${expectedNs}`);
   }
 
-  #checkClock({ base }: Page, now: Ns, wrong: (what: string) => void): void {
+  #checkClock({ base }: Page, writtenAt: Ns, wrong: (what: string) => void): void {
     const systemTime = this.#double(base + SYSTEM_TIME_WORD);
-    if (systemTime !== BigInt(now)) wrong(`its system time is ${systemTime}`);
+    if (systemTime !== BigInt(writtenAt)) wrong(`its system time is ${systemTime}`);
     const stamp = this.#double(base + TSC_TIMESTAMP_WORD);
-    const cycles = this.#tsc.cyclesAt(now);
-    if (stamp !== cycles) wrong(`its TSC stamp is ${stamp}, the TSC stands at ${cycles}`);
+    const cycles = this.#tsc.cyclesAt(writtenAt);
+    if (stamp !== cycles) wrong(`its TSC stamp is ${stamp}, the TSC stood at ${cycles}`);
     const packed = this.#word(base + SHIFT_AND_FLAGS_WORD) & ~GUEST_STOPPED_MASK;
     const shift = tscShiftOf(packed);
     const stealFlags = FLAG_STEAL_MS | (this.#scenario.stealUnit === "ns" ? FLAG_STEAL_NS : 0);
