@@ -1,7 +1,7 @@
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { defaultScenario } from "../src/engine/default-scenario.js";
+import { inlineMore } from "../src/engine/inline-more.js";
 import type { Scenario, VcpuConfig } from "../src/engine/scenario.js";
-import { inlineMore } from "../src/engine/virtual/inline-more.js";
 import { installPlainAtomics } from "../src/engine/virtual/plain-atomics.js";
 import { randomPhasesNs } from "../src/engine/virtual/random-streams.js";
 import { type GuestObserver, VirtualMachine } from "../src/engine/virtual/virtual-machine.js";

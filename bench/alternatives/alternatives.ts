@@ -9,13 +9,11 @@ import { POST_MESSAGE } from "./post-message.js";
 import { SHIPPED } from "./shipped.js";
 import { U32_ATOMIC } from "./u32-atomic.js";
 import { U64_ATOMIC } from "./u64-atomic.js";
-import { WASM } from "./wasm.js";
 
 /** What is shipped, and what one could have used, in the order of the tables. */
 export const ALTERNATIVES: readonly Alternative[] = [
   SHIPPED,
   ATOMICS,
-  WASM,
   U32_ATOMIC,
   U64_ATOMIC,
   BIGINT_ATOMICS,

@@ -1,6 +1,7 @@
 import { PAGE_WORDS, STEAL_MS_WORD } from "../../src/shared/pvclock-page.js";
 import { readPage, writePage } from "../../src/shared/version-protocol.js";
 import { type Alternative, ownPage, payload, writtenPage } from "./alternative.js";
+import { taken } from "./taken.js";
 
 const MAX_RETRIES = 10_000;
 
@@ -24,9 +25,9 @@ export const ATOMICS: Alternative = {
     const words = writtenPage();
     const out = new Int32Array(PAGE_WORDS);
     return (count) => {
-      let sum = 0;
-      for (let i = 0; i < count; i++) sum += readPage(words, 0, out, PAGE_WORDS, MAX_RETRIES) + out[STEAL_MS_WORD];
-      return sum;
+      let all = 0;
+      for (let i = 0; i < count; i++) all ^= readPage(words, 0, out, PAGE_WORDS, MAX_RETRIES) ^ taken(out);
+      return all;
     };
   },
 };

@@ -1,5 +1,6 @@
 import { PAGE_WORDS } from "../../src/shared/pvclock-page.js";
 import { type Alternative, ownPage, payload } from "./alternative.js";
+import { taken } from "./taken.js";
 
 /** Where the two copies begin: each in a cache line of its own, as the sequence is. */
 const COPIES = 16;
@@ -35,14 +36,14 @@ export const LATCH: Alternative = {
     const words = new Int32Array(ownPage());
     const out = new Int32Array(PAGE_WORDS);
     return (count) => {
-      let sum = 0;
+      let all = 0;
       for (let i = 0; i < count; i++) {
         const sequence = Atomics.load(words, 0);
         const base = copyBase(sequence);
         for (let word = 1; word < PAGE_WORDS; word++) out[word] = Atomics.load(words, base + word);
-        if (Atomics.load(words, 0) === sequence) sum += out[1] + 1;
+        if (Atomics.load(words, 0) === sequence) all ^= taken(out);
       }
-      return sum;
+      return all;
     };
   },
 };

@@ -1,5 +1,6 @@
 import { PAGE_WORDS } from "../../src/shared/pvclock-page.js";
 import { type Alternative, ownPage, payload } from "./alternative.js";
+import { taken } from "./taken.js";
 
 const FREE = 0;
 const HELD = 1;
@@ -42,14 +43,14 @@ export const MUTEX: Alternative = {
     const words = new Int32Array(ownPage());
     const out = new Int32Array(PAGE_WORDS);
     return (count) => {
-      let sum = 0;
+      let all = 0;
       for (let i = 0; i < count; i++) {
         lock(words);
         for (let word = 1; word < PAGE_WORDS; word++) out[word] = words[word];
         unlock(words);
-        sum += out[1] + 1;
+        all ^= taken(out);
       }
-      return sum;
+      return all;
     };
   },
 };

@@ -1,5 +1,6 @@
 import { PAGE_WORDS } from "../../src/shared/pvclock-page.js";
 import { type Alternative, ownPage, payload } from "./alternative.js";
+import { taken } from "./taken.js";
 
 // The version protocol with nothing but ordinary accesses: wrong, and the floor under whatever could be right.
 // Nobody may use it between threads. The virtual engine does, where one thread has all memory to itself.
@@ -25,14 +26,14 @@ export const PLAIN: Alternative = {
     const words = new Int32Array(ownPage());
     const out = new Int32Array(PAGE_WORDS);
     return (count) => {
-      let sum = 0;
+      let all = 0;
       for (let i = 0; i < count; i++) {
         const version = words[0];
         if ((version & 1) !== 0) continue;
         for (let word = 1; word < PAGE_WORDS; word++) out[word] = words[word];
-        if (words[0] === version) sum += out[1] + 1;
+        if (words[0] === version) all ^= taken(out);
       }
-      return sum;
+      return all;
     };
   },
 };

@@ -1,14 +1,14 @@
 import type { AccountingName, Hz } from "../../src/engine/scenario.js";
 import { NS_PER_MS, NS_PER_SECOND } from "../../src/shared/units.js";
+import { type ApartRow, plansApart } from "../apart/apart.js";
+import type { PageEngine } from "../apart/tasks.js";
 import { growthPerDoubling } from "../harness/statistics.js";
 import type { DerivedRow, Effort, Group, TrialPlan } from "../harness/trial.js";
-import { type ApartRow, plansApart } from "./apart.js";
 import type { Policy } from "./publish-loop.js";
-import type { PageEngine } from "./tasks.js";
 
 const MOST_ROUNDS = 15;
 const ACCOUNTINGS: readonly AccountingName[] = ["none", "rfc-v2", "mainline"];
-const POLICIES: readonly Policy[] = ["entry", "pcpu-change", "periodic"];
+const POLICIES: readonly Policy[] = ["entry", "steal-entry", "pcpu-change", "periodic"];
 const FREQUENCIES: readonly Hz[] = [100, 250, 1000];
 /** A sample of a hog holds several ticks, also at the lowest frequency. */
 const HOG_EFFORT: Partial<Effort> = { batchNs: 40 * NS_PER_MS, samplesPerRound: 1 };

@@ -1,3 +1,4 @@
+import { loadProtocolModule } from "../../src/backend/protocol-module.js";
 import { defaultScenario } from "../../src/engine/default-scenario.js";
 import { type MachineObserver, VirtualMachine } from "../../src/engine/virtual/virtual-machine.js";
 import { MAX_TIME_NS } from "../../src/shared/units.js";
@@ -38,7 +39,7 @@ export function entryLoop(vcpus: number): Loop {
       pcpus: Math.max(1, Math.floor(vcpus / VCPUS_PER_PCPU)),
       hostTasks: [{ workload: { kind: "hog" }, nice: 0, pcpus: null }],
     },
-    { checks: false, observer },
+    { checks: false, observer, protocolModule: loadProtocolModule() },
   );
   const run = (count: number): number => {
     const until = observer.entries + count;

@@ -1,13 +1,15 @@
+import { loadProtocolModule } from "../../src/backend/protocol-module.js";
 import { defaultPvclockAddress, guestRamBytes } from "../../src/guest/kernel-data.js";
 import { Ledger } from "../../src/host/ledger.js";
 import { PvclockPublisher } from "../../src/host/pvclock-publisher.js";
+import { allocateMemory, protocolOf, ramOf } from "../../src/shared/machine-memory.js";
 import { Tsc } from "../../src/shared/tsc.js";
 import { NS_PER_MS } from "../../src/shared/units.js";
 import { TSC_KHZ } from "../alternatives/alternative.js";
 import type { Loop } from "../harness/loop.js";
 
 /** When pages are written: the publisher's rules, and the refreshes of running vCPUs that their host adds. */
-export type Policy = "entry" | "pcpu-change" | "periodic";
+export type Policy = "entry" | "pcpu-change" | "steal-entry" | "periodic";
 
 /** One entry in so many is on another pCPU than the one before it. */
 const ENTRIES_PER_MIGRATION = 8;
@@ -16,7 +18,8 @@ const REFRESHES_PER_ENTRY = 3;
 
 /** What one entry of a vCPU costs its host for publishing alone. All vCPUs have a page and enter in turn. */
 export function publishLoop(policy: Policy, vcpus: number): Loop {
-  const ram = new Int32Array(new SharedArrayBuffer(guestRamBytes(vcpus)));
+  const memory = allocateMemory(guestRamBytes(vcpus), 1, loadProtocolModule());
+  const ram = ramOf(memory);
   const ledger = new Ledger(vcpus);
   ledger.begin(0);
   const publisher = new PvclockPublisher(
@@ -30,6 +33,7 @@ export function publishLoop(policy: Policy, vcpus: number): Loop {
       stealAtStartNs: 0,
       measuredNs: (vcpu) => ledger.of(vcpu).outOfGuestNs,
       auditOf: () => null,
+      protocol: protocolOf(memory, 0),
     },
     [],
   );

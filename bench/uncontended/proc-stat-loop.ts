@@ -1,6 +1,5 @@
 import { PAGE_WORDS, STEAL_MS_WORD } from "../../src/shared/pvclock-page.js";
-import { readPage } from "../../src/shared/version-protocol.js";
-import { writtenPage } from "../alternatives/alternative.js";
+import { shippedPage } from "../alternatives/shipped-page.js";
 import type { Loop } from "../harness/loop.js";
 
 /** /proc/stat counts in ticks of USER_HZ, 100 a second. */
@@ -9,14 +8,14 @@ const MAX_RETRIES = 10_000;
 
 /** One CPU's line of /proc/stat, with the steal of a read of its page: ten columns, the steal in the eighth. */
 export function procStatLoop(): Loop {
-  const words = writtenPage();
-  const out = new Int32Array(PAGE_WORDS);
+  const { protocol, base } = shippedPage();
+  const { words } = protocol;
   let userTicks = 0;
   return (count) => {
     let length = 0;
     for (let i = 0; i < count; i++) {
-      readPage(words, 0, out, PAGE_WORDS, MAX_RETRIES);
-      const stealTicks = Math.floor((out[STEAL_MS_WORD] >>> 0) / MS_PER_TICK);
+      protocol.read(base, PAGE_WORDS, MAX_RETRIES);
+      const stealTicks = Math.floor((words[STEAL_MS_WORD] >>> 0) / MS_PER_TICK);
       userTicks = (userTicks + 1) % 1_000_000;
       length += `cpu0 ${userTicks} 0 1200 34000 0 0 0 ${stealTicks} 0 0\n`.length;
     }

@@ -44,7 +44,9 @@ export class WasmProtocol implements PageProtocol {
 
   /** @param imports what else the module asks for; the one that ships asks for nothing @param scratchByte where in memory this thread has SCRATCH_BYTES of its own, beyond guest RAM; 64-byte aligned */
   constructor(module: WebAssembly.Module, memory: WebAssembly.Memory, scratchByte: number, imports: Imports = {}) {
-    this.#exports = new WebAssembly.Instance(module, { env: { memory }, ...imports }).exports as Exports;
+    const { exports } = new WebAssembly.Instance(module, { env: { memory }, ...imports });
+    // V8 keeps the names of a module's exports in a table to be searched; those of a copy it knows the place of.
+    this.#exports = { ...(exports as Exports) };
     this.#valuesByte = scratchByte;
     this.#wordsByte = scratchByte + READ_OFFSET;
     this.values = new Int32Array(memory.buffer, this.#valuesByte, PAGE_WORDS_NS);

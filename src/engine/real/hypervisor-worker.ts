@@ -1,4 +1,5 @@
 import { parentPort, workerData } from "node:worker_threads";
+import { inlineMore } from "../inline-more.js";
 import type { RunMessage } from "../worker-run.js";
 import { Hypervisor } from "./hypervisor.js";
 import type { HypervisorWorkerData } from "./messages.js";
@@ -8,6 +9,7 @@ async function main(): Promise<void> {
   if (parentPort === null) throw new Error("hypervisor-worker runs as a worker only");
   const port = parentPort;
   const send = (message: RunMessage): void => port.postMessage(message);
+  inlineMore();
   const hypervisor = new Hypervisor(workerData as HypervisorWorkerData, send);
   await hypervisor.run();
 }

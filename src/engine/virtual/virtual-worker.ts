@@ -1,7 +1,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { StealclockError } from "../../shared/errors.js";
+import { inlineMore } from "../inline-more.js";
 import type { RunMessage } from "../worker-run.js";
-import { inlineMore } from "./inline-more.js";
 import { SAMPLES_READ_WORD, STOP_WORD, type VirtualWorkerData } from "./messages.js";
 import { installPlainAtomics } from "./plain-atomics.js";
 import { runVirtualMachine } from "./virtual-run.js";

@@ -1,14 +1,14 @@
 import { parentPort, workerData } from "node:worker_threads";
-import { inlineMore } from "../../src/engine/virtual/inline-more.js";
+import { inlineMore } from "../../src/engine/inline-more.js";
 import { installPlainAtomics } from "../../src/engine/virtual/plain-atomics.js";
 import { type Loop, measureLoop, warmUp } from "../harness/loop.js";
 import type { Effort } from "../harness/trial.js";
-import { type EndToEndTask, loopOf, type PageEngine } from "./tasks.js";
+import { type LoopTask, loopOf, type PageEngine } from "./tasks.js";
 
 /** What a thread is started with. */
 export interface WorkerTask {
   readonly engine: PageEngine;
-  readonly tasks: readonly EndToEndTask[];
+  readonly tasks: readonly LoopTask[];
   readonly effort: Effort;
 }
 
@@ -23,10 +23,8 @@ export interface RoundReply {
 }
 
 const { engine, tasks, effort } = workerData as WorkerTask;
-if (engine === "virtual") {
-  inlineMore();
-  installPlainAtomics();
-}
+inlineMore();
+if (engine === "virtual") installPlainAtomics();
 const opened = new Map<number, { readonly loop: Loop; readonly count: number }>();
 
 function open(task: number): { readonly loop: Loop; readonly count: number } {

@@ -2,15 +2,15 @@ import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { StealclockError } from "../../src/shared/errors.js";
 import type { Effort, RowSpec, TrialPlan } from "../harness/trial.js";
-import type { RoundReply, RoundRequest, WorkerTask } from "./end-to-end-worker.js";
-import type { EndToEndTask, PageEngine } from "./tasks.js";
+import type { RoundReply, RoundRequest, WorkerTask } from "./apart-worker.js";
+import type { LoopTask, PageEngine } from "./tasks.js";
 
-const WORKER_FILE = join(__dirname, "end-to-end-worker.js");
+const WORKER_FILE = join(__dirname, "apart-worker.js");
 
 /** A row, and what is done for it. */
 export interface ApartRow {
   readonly spec: RowSpec;
-  readonly task: EndToEndTask;
+  readonly task: LoopTask;
   /** What the row shows of ns per operation; the time itself when left out. */
   readonly show?: (nsPerOp: number) => number;
 }
