@@ -73,7 +73,7 @@ function progressOf({ stderr, isTerminal }: BenchOutput): Progress {
 async function measure({ effort, filter }: BenchFlags, progress: Progress): Promise<BenchDocument> {
   const program = NativeProgram.compile();
   try {
-    const groups: Group[] = [uncontendedGroup(program), contendedGroup(), endToEndGroup()];
+    const groups: Group[] = [uncontendedGroup(program), contendedGroup(program), endToEndGroup()];
     const selected = selectPlans(groups, effort, filter);
     const noise = new NoiseMeter();
     noise.begin();

@@ -2,6 +2,8 @@ import { availableParallelism } from "node:os";
 import { createHistogram, type RecordableHistogram } from "node:perf_hooks";
 import { fairness } from "../harness/statistics.js";
 import type { Effort, Group, RoundFigures, RowSpec, TrialPlan } from "../harness/trial.js";
+import { nativeContendedPlans } from "../native/native-plans.js";
+import type { NativeProgram } from "../native/native-program.js";
 import type { CrewReport } from "./contended-worker.js";
 import { BenchCrew } from "./crew.js";
 import { READER_ALONE, type Shape, shapesFor, WRITER_ALONE } from "./shapes.js";
@@ -15,8 +17,8 @@ const WARM_UP_MS = 100;
 interface Metric {
   readonly name: string;
   readonly unit: string;
-  /** The shape whose figure this is divided by. */
-  readonly base: string | null;
+  /** The row that this one is divided by, for a shape; null for none. */
+  ratioTo(shape: Shape): string | null;
   appliesTo(shape: Shape): boolean;
   figures(writer: CrewReport | null, readers: readonly CrewReport[]): RoundFigures;
 }
@@ -25,46 +27,51 @@ const METRICS: readonly Metric[] = [
   {
     name: "updates",
     unit: "updates/s",
-    base: WRITER_ALONE.name,
+    ratioTo: ({ name }) => `native.updates.${name}`,
     appliesTo: ({ hasWriter }) => hasWriter,
     figures: (writer) => (writer === null ? [] : [perSecond(writer)]),
   },
   {
     name: "reads",
     unit: "reads/s",
-    base: READER_ALONE.name,
+    ratioTo: ({ name }) => `native.reads.${name}`,
     appliesTo: ({ readers }) => readers > 0,
     figures: (_, readers) => [readers.reduce((sum, reader) => sum + perSecond(reader), 0)],
   },
   {
     name: "retries-per-read",
     unit: "retries/read",
-    base: "1-reader",
+    ratioTo: ({ name }) => `native.retries-per-read.${name}`,
     appliesTo: ({ readers, hasWriter }) => readers > 0 && hasWriter,
     figures: (_, readers) => [sumOf(readers, "retries") / Math.max(1, sumOf(readers, "done"))],
   },
   {
     name: "fairness",
     unit: "fairness",
-    base: null,
+    ratioTo: () => null,
     appliesTo: ({ readers }) => readers > 1,
     figures: (_, readers) => [fairness(readers.map(perSecond))],
   },
   {
     name: "update-latency",
     unit: "ns",
-    base: WRITER_ALONE.name,
+    ratioTo: against("update-latency", WRITER_ALONE),
     appliesTo: ({ hasWriter }) => hasWriter,
     figures: (writer) => writer?.latency ?? [],
   },
   {
     name: "read-latency",
     unit: "ns",
-    base: READER_ALONE.name,
+    ratioTo: against("read-latency", READER_ALONE),
     appliesTo: ({ readers }) => readers > 0,
     figures: (_, readers) => merged(readers.map(({ latency }) => latency)),
   },
 ];
+
+/** Nobody else is there in what the others are set beside. */
+function against(metric: string, alone: Shape): (shape: Shape) => string | null {
+  return (shape) => (shape.name === alone.name ? null : `${metric}.${alone.name}`);
+}
 
 function perSecond({ done, elapsedNs }: CrewReport): number {
   return (done * NS_PER_SECOND) / elapsedNs;
@@ -81,13 +88,16 @@ function merged(histograms: readonly RecordableHistogram[]): RecordableHistogram
 }
 
 /** One writer and its readers at full speed, in threads of their own. */
-export function contendedGroup(cores = availableParallelism()): Group {
+export function contendedGroup(program: NativeProgram | null, cores = availableParallelism()): Group {
   let plans: readonly TrialPlan[] | null = null;
   return {
     name: "contended",
     rounds: ({ rounds }) => Math.min(rounds, MOST_ROUNDS),
     plans: (effort) => {
-      plans ??= plansOf(shapesFor(effort, cores));
+      if (plans === null) {
+        const shapes = shapesFor(effort, cores);
+        plans = [...plansOf(shapes), ...nativeContendedPlans(program, shapes)];
+      }
       return plans;
     },
     derived: () => [],
@@ -126,7 +136,6 @@ function plansOf(shapes: readonly Shape[]): TrialPlan[] {
   });
 }
 
-function rowOf({ name, unit, base }: Metric, shape: Shape): RowSpec {
-  const isBase = base === null || base === shape.name;
-  return { name: `${name}.${shape.name}`, unit, ratioTo: isBase ? null : `${name}.${base}` };
+function rowOf({ name, unit, ratioTo }: Metric, shape: Shape): RowSpec {
+  return { name: `${name}.${shape.name}`, unit, ratioTo: ratioTo(shape) };
 }

@@ -1,8 +1,11 @@
 import { createHistogram, type RecordableHistogram } from "node:perf_hooks";
 import { parentPort, workerData } from "node:worker_threads";
+import { protocolOf } from "../../src/shared/machine-memory.js";
+import type { PageProtocol } from "../../src/shared/page-protocol.js";
 import { PAGE_WORDS, STEAL_MS_WORD } from "../../src/shared/pvclock-page.js";
-import { GAVE_UP, readPage, writePage } from "../../src/shared/version-protocol.js";
+import { GAVE_UP } from "../../src/shared/version-protocol.js";
 import { payload } from "../alternatives/alternative.js";
+import { taken } from "../alternatives/taken.js";
 import { ControlWord, type CrewMemory, pageBase } from "./crew-memory.js";
 
 /** What a thread is started with. */
@@ -31,16 +34,17 @@ const MAX_RETRIES = 10_000;
 class CrewThread {
   readonly #slot: number;
   readonly #control: Int32Array;
-  readonly #words: Int32Array;
-  readonly #values = payload();
-  readonly #out = new Int32Array(PAGE_WORDS);
+  readonly #protocol: PageProtocol;
+  /** Depends on every word that was read. */
+  #all = 0;
   #retries = 0;
   #page = 0;
 
   constructor({ memory, slot }: CrewTask) {
     this.#slot = slot;
     this.#control = new Int32Array(memory.control);
-    this.#words = new Int32Array(memory.pages);
+    this.#protocol = protocolOf(memory.pages, slot);
+    this.#protocol.values.set(payload());
   }
 
   /** Never returns: its thread is ended from outside. */
@@ -89,8 +93,8 @@ class CrewThread {
 
   #updateOnce(pages: number, value: number): void {
     this.#page = this.#page + 1 >= pages ? 0 : this.#page + 1;
-    this.#values[STEAL_MS_WORD] = value;
-    writePage(this.#words, pageBase(this.#page), this.#values, PAGE_WORDS, null);
+    this.#protocol.values[STEAL_MS_WORD] = value;
+    this.#protocol.write(pageBase(this.#page), PAGE_WORDS, null);
   }
 
   #read(page: number, latency: RecordableHistogram): number {
@@ -104,7 +108,8 @@ class CrewThread {
 
   /** @returns 1 for a read that was accepted, else 0 */
   #readOnce(base: number): number {
-    const retries = readPage(this.#words, base, this.#out, PAGE_WORDS, MAX_RETRIES);
+    const retries = this.#protocol.read(base, PAGE_WORDS, MAX_RETRIES);
+    this.#all ^= taken(this.#protocol.words);
     this.#retries += retries === GAVE_UP ? MAX_RETRIES : retries;
     return retries === GAVE_UP ? 0 : 1;
   }

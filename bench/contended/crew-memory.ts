@@ -1,9 +1,11 @@
+import { loadProtocolModule } from "../../src/backend/protocol-module.js";
+import { allocateMemory, type MachineMemory } from "../../src/shared/machine-memory.js";
 import { GUEST_PAGE_BYTES, PVCLOCK_ALIGN_BYTES } from "../../src/shared/pvclock-page.js";
 import type { Shape } from "./shapes.js";
 
 /** What the threads of the bench share. */
 export interface CrewMemory {
-  readonly pages: SharedArrayBuffer;
+  readonly pages: MachineMemory;
   readonly control: SharedArrayBuffer;
 }
 
@@ -26,9 +28,9 @@ const CONTROL_WORDS = 80;
 /** Structures 4 KiB apart would all fall into one set of the first cache. */
 const PAGE_STRIDE_BYTES = GUEST_PAGE_BYTES + PVCLOCK_ALIGN_BYTES;
 
-export function createCrewMemory(pages: number): CrewMemory {
+export function createCrewMemory(pages: number, threads: number): CrewMemory {
   return {
-    pages: new SharedArrayBuffer(pages * PAGE_STRIDE_BYTES),
+    pages: allocateMemory(pages * PAGE_STRIDE_BYTES, threads, loadProtocolModule()),
     control: new SharedArrayBuffer(CONTROL_WORDS * Int32Array.BYTES_PER_ELEMENT),
   };
 }

@@ -19,7 +19,7 @@ export class BenchCrew {
   #onNews: () => void = () => {};
 
   constructor(readers: number) {
-    this.#memory = createCrewMemory(Math.max(1, readers));
+    this.#memory = createCrewMemory(Math.max(1, readers), 1 + readers);
     this.#control = new CrewControl(this.#memory);
     this.#workers = Array.from({ length: 1 + readers }, (_, slot) => this.#start({ memory: this.#memory, slot }));
   }

@@ -9,7 +9,7 @@ export interface Shape {
   readonly pages: number;
 }
 
-/** What the others are divided by: nobody else is there. */
+/** Nobody else is there. */
 export const WRITER_ALONE: Shape = { name: "writer-alone", hasWriter: true, readers: 0, pages: 1 };
 export const READER_ALONE: Shape = { name: "reader-alone", hasWriter: false, readers: 1, pages: 1 };
 

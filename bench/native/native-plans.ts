@@ -1,5 +1,6 @@
-import { type TrialPlan, Unavailable } from "../harness/trial.js";
-import type { NativeProgram } from "./native-program.js";
+import type { Shape } from "../contended/shapes.js";
+import { type RowSpec, type TrialPlan, Unavailable } from "../harness/trial.js";
+import type { NativeContention, NativeProgram } from "./native-program.js";
 
 /** Each row, and what of C it is set beside. */
 const ROWS = [
@@ -20,4 +21,62 @@ export function nativePlans(program: NativeProgram | null): TrialPlan[] {
     open: async (effort) =>
       program === null ? NO_COMPILER : { round: async () => [await program.measure(row, effort)] },
   }));
+}
+
+/** A kind of figure that threads in C have. */
+interface ContendedFigure {
+  readonly name: string;
+  readonly unit: string;
+  /** The shape whose figure this is divided by. */
+  readonly base: string;
+  appliesTo(shape: Shape): boolean;
+  of(contention: NativeContention): number;
+}
+
+const CONTENDED_FIGURES: readonly ContendedFigure[] = [
+  {
+    name: "native.updates",
+    unit: "updates/s",
+    base: "writer-alone",
+    appliesTo: ({ hasWriter }) => hasWriter,
+    of: ({ updatesPerSecond }) => updatesPerSecond,
+  },
+  {
+    name: "native.reads",
+    unit: "reads/s",
+    base: "reader-alone",
+    appliesTo: ({ readers }) => readers > 0,
+    of: ({ readsPerSecond }) => readsPerSecond,
+  },
+  {
+    name: "native.retries-per-read",
+    unit: "retries/read",
+    base: "1-reader",
+    appliesTo: ({ readers, hasWriter }) => readers > 0 && hasWriter,
+    of: ({ retriesPerRead }) => retriesPerRead,
+  },
+];
+
+/** A writer and readers in C, every word seq_cst. @param program null without a compiler: the rows then say so */
+export function nativeContendedPlans(program: NativeProgram | null, shapes: readonly Shape[]): TrialPlan[] {
+  return shapes.map((shape) => {
+    const figures = CONTENDED_FIGURES.filter((figure) => figure.appliesTo(shape));
+    const rows: RowSpec[] = figures.map(({ name, unit, base }) => ({
+      name: `${name}.${shape.name}`,
+      unit,
+      ratioTo: base === shape.name ? null : `${name}.${base}`,
+    }));
+    return {
+      rows,
+      open: async ({ windowMs }) => {
+        if (program === null) return NO_COMPILER;
+        return {
+          round: async () => {
+            const contention = await program.contend(shape, windowMs);
+            return figures.map((figure) => [figure.of(contention)]);
+          },
+        };
+      },
+    };
+  });
 }

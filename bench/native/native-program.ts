@@ -3,12 +3,21 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import type { Shape } from "../contended/shapes.js";
 import type { Effort } from "../harness/trial.js";
 
-const SOURCE = join(__dirname, "../../../bench/native/protocol.c");
-const FLAGS = ["-O2", "-std=gnu11"];
+const SOURCES = join(__dirname, "../../../bench/native");
+const PROGRAMS = ["protocol", "contended"] as const;
+const FLAGS = ["-O2", "-std=gnu11", "-pthread"];
 const COMPILERS = ["cc", "gcc", "clang"];
 const runFile = promisify(execFile);
+
+/** What threads in C did in one window. */
+export interface NativeContention {
+  readonly updatesPerSecond: number;
+  readonly readsPerSecond: number;
+  readonly retriesPerRead: number;
+}
 
 /** The protocol in C, compiled for this run. */
 export class NativeProgram {
@@ -33,7 +42,10 @@ export class NativeProgram {
     const folder = mkdtempSync(join(tmpdir(), "stealclock-bench-"));
     for (const compiler of compilers) {
       try {
-        execFileSync(compiler, [...FLAGS, SOURCE, "-o", join(folder, "protocol")], { stdio: "ignore" });
+        for (const program of PROGRAMS) {
+          const files = [join(SOURCES, `${program}.c`), "-o", join(folder, program)];
+          execFileSync(compiler, [...FLAGS, ...files], { stdio: "ignore" });
+        }
         const [version = compiler] = execFileSync(compiler, ["--version"], { encoding: "utf8" }).split("\n");
         return new NativeProgram(`${version} ${FLAGS.join(" ")}`, folder);
       } catch {
@@ -48,6 +60,14 @@ export class NativeProgram {
   async measure(row: string, { batchNs, samplesPerRound }: Effort): Promise<number[]> {
     const { stdout } = await runFile(join(this.folder, "protocol"), [row, String(batchNs), String(samplesPerRound)]);
     return stdout.trim().split("\n").map(Number);
+  }
+
+  /** Lets the threads of a shape run against each other, in a process of their own. */
+  async contend({ hasWriter, readers, pages }: Shape, windowMs: number): Promise<NativeContention> {
+    const numbers = [hasWriter ? 1 : 0, readers, pages, windowMs].map(String);
+    const { stdout } = await runFile(join(this.folder, "contended"), numbers);
+    const [updatesPerSecond, readsPerSecond, retriesPerRead] = stdout.trim().split(" ").map(Number);
+    return { updatesPerSecond, readsPerSecond, retriesPerRead };
   }
 
   close(): void {
