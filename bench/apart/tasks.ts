@@ -16,7 +16,7 @@ export type LoopTask =
   /** @see hogLoop: null for a hog that no tick interrupts */
   | { readonly kind: "hog"; readonly accounting: AccountingName | null; readonly hz: Hz }
   | { readonly kind: "publish"; readonly policy: Policy; readonly vcpus: number }
-  | { readonly kind: "entry"; readonly vcpus: number }
+  | { readonly kind: "entry"; readonly backend: ProtocolBackend; readonly vcpus: number }
   | { readonly kind: "kvmclock"; readonly backend: ProtocolBackend };
 
 export function loopOf(task: LoopTask): Loop {
@@ -28,7 +28,7 @@ export function loopOf(task: LoopTask): Loop {
     case "publish":
       return publishLoop(task.policy, task.vcpus);
     case "entry":
-      return entryLoop(task.vcpus);
+      return entryLoop(task.backend, task.vcpus);
     case "kvmclock":
       return kvmclockLoop(task.backend);
   }

@@ -49,6 +49,7 @@ function plansOf(effort: Effort): TrialPlan[] {
       );
     }),
     ...plansApart("virtual", sizesOf("virtual", effort).map(entryRow)),
+    ...(effort.quick ? [] : plansApart("virtual", [atomicsEntryRow(1_000)])),
     ...(["virtual", "real"] as const).flatMap((engine) =>
       POLICIES.flatMap((policy) => {
         const sizes = sizesOf(engine, effort);
@@ -101,7 +102,14 @@ function hogRow(accounting: AccountingName | null, hz: Hz): ApartRow {
 }
 
 function entryRow(vcpus: number): ApartRow {
-  return { spec: { name: `entry.virtual.${vcpus}`, unit: "ns/entry", ratioTo: null }, task: { kind: "entry", vcpus } };
+  const spec = { name: `entry.virtual.${vcpus}`, unit: "ns/entry", ratioTo: null };
+  return { spec, task: { kind: "entry", backend: "wasm", vcpus } };
+}
+
+/** The other backend; in the virtual engine with plain accesses in place of Atomics. */
+function atomicsEntryRow(vcpus: number): ApartRow {
+  const spec = { name: `entry-atomics.virtual.${vcpus}`, unit: "ns/entry", ratioTo: `entry.virtual.${vcpus}` };
+  return { spec, task: { kind: "entry", backend: "atomics", vcpus } };
 }
 
 function publishRow(engine: PageEngine, policy: Policy, vcpus: number): ApartRow {

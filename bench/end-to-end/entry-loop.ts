@@ -1,5 +1,6 @@
 import { loadProtocolModule } from "../../src/backend/protocol-module.js";
 import { defaultScenario } from "../../src/engine/default-scenario.js";
+import type { ProtocolBackend } from "../../src/engine/result.js";
 import { type MachineObserver, VirtualMachine } from "../../src/engine/virtual/virtual-machine.js";
 import { MAX_TIME_NS } from "../../src/shared/units.js";
 import type { Loop } from "../harness/loop.js";
@@ -29,7 +30,7 @@ class EntryCounter implements MachineObserver {
  * All that happens for one entry of a vCPU in the virtual engine: the host's decision, ledger, page, the guest's ticks until it
  * leaves. Hogs, four to a pCPU, with a task of the host beside them, so that one vCPU alone has somebody to give way to.
  */
-export function entryLoop(vcpus: number): Loop {
+export function entryLoop(backend: ProtocolBackend, vcpus: number): Loop {
   const observer = new EntryCounter();
   const machine = new VirtualMachine(
     {
@@ -39,7 +40,7 @@ export function entryLoop(vcpus: number): Loop {
       pcpus: Math.max(1, Math.floor(vcpus / VCPUS_PER_PCPU)),
       hostTasks: [{ workload: { kind: "hog" }, nice: 0, pcpus: null }],
     },
-    { checks: false, observer, protocolModule: loadProtocolModule() },
+    { checks: false, observer, protocolModule: backend === "wasm" ? loadProtocolModule() : null },
   );
   const run = (count: number): number => {
     const until = observer.entries + count;
