@@ -1,5 +1,6 @@
 import { count } from "../../shared/text.js";
 import type { Bounds, Counterexample } from "../../verify/check/check-under-model.js";
+import { stealOnlyText } from "../../verify/check/updates.js";
 import type { ModelName } from "../../verify/models/model.js";
 import type { KnownProtocol } from "../../verify/protocols.js";
 import type { VerifyResult } from "../../verify/run/verify-protocol.js";
@@ -91,10 +92,10 @@ function counterexampleLines(results: readonly VerifyResult[], width: number): s
 }
 
 function exampleLines(models: readonly ModelName[], example: Counterexample, width: number): string[] {
-  const { problem, start, updates, maxRetries, rows } = example;
+  const { problem, start, updates, stealOnly, maxRetries, rows } = example;
   const sentence = `${problem[0].toUpperCase()}${problem.slice(1)}.`;
   if (rows.length === 0) return indented(`Under ${models.join(", ")}: ${problem}.`, width);
-  const size = `${start}, ${count(updates, "update")}, ${count(maxRetries, "retry", "retries")}`;
+  const size = `${start}, ${count(updates, "update")}${stealOnlyText(stealOnly)}, ${count(maxRetries, "retry", "retries")}`;
   return [
     ...indented(`Shortest counterexample under ${models.join(", ")} (${size}):`, width),
     ...timelineLines(example, width - 4).map((text) => `    ${text}`),

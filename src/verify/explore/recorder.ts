@@ -19,7 +19,7 @@ export interface Recording {
 }
 
 /** What of a protocol is running, in the watcher's words. */
-export const CALLS = ["its import", "write()", "read()"] as const;
+export const CALLS = ["its import", "write()", "writeSteal()", "write() or writeSteal()", "read()"] as const;
 export type CallName = (typeof CALLS)[number];
 
 /** Odd while code of the protocol runs, and another number each time. */
