@@ -45,7 +45,7 @@ export function problemAtRest(
       problemOf(first.result as ReadResult, last, `${when} a read`) ??
       problemOf(second.result as ReadResult, last, `${when} a second read`);
     if (problem !== null) return problem;
-    if (isVersionKept(whole, last)) return `${when} the version is that of the update before`;
+    if (!hasNewVersion(whole, last)) return `${when} the version is no higher than before`;
   }
   return null;
 }
@@ -72,11 +72,11 @@ function problemOf(
 }
 
 /**
- * An update of the steal alone that keeps the version: no mixture can come of it, since one word changes, but two updates
- * could not be told from each other.
+ * An update of the steal alone under a version that was there before tears nothing where a reader compares the steal, too, or nothing
+ * else changed; but nobody could tell the two updates from each other by their version. Of full updates a reader's mixture shows it.
  */
-function isVersionKept(whole: readonly WholeUpdate[], { update, kind, version }: WholeUpdate): boolean {
-  return kind === "steal" && whole[update - 1].version === version;
+function hasNewVersion(whole: readonly WholeUpdate[], { update, kind, version }: WholeUpdate): boolean {
+  return kind === "full" || ((version - whole[update - 1].version) | 0) > 0;
 }
 
 /**
