@@ -190,7 +190,7 @@ export function writeSteal(words, stealMs) { ${stealLast} }`,
 
 test("a file whose writeSteal is no function leaves with 2, and is named", async () => {
   const file = fileOf("steal-five.mjs", `${WRITE}export const read = ${RIGHT_READ};\nexport const writeSteal = 5;`);
-  const { exitCode, stdout, stderr } = await cli(["verify", "--protocol-file", file, ...SMALL]);
+  const { exitCode, stdout, stderr } = await cli(["verify", "--protocol-file", file, "--json", ...SMALL]);
   assert.deepEqual([exitCode, stdout], [2, ""]);
   assert.ok(stderr.startsWith(`stealclock: ${file}: its writeSteal is not a function; accepted: `), stderr);
 });

@@ -30,7 +30,7 @@ export function headLines({ updates, readers, maxRetries }: Bounds, width: numbe
   const text =
     `Every execution of one writer with ${count(updates, "update")} and ${count(readers, "reader")}, ` +
     `at most ${count(maxRetries, "retry", "retries")}, over the 8 words of a page; of pages whose writer died; and of more ` +
-    'retries, to see that they end. Word w of update u is u * 10 + w. "not row n": a load that did not return the ' +
+    'retries, to see that they end. A protocol with writeSteal makes each update in both ways. Word w of update u is u * 10 + w. "not row n": a load that did not return the ' +
     "latest store above it.";
   return wrap(text, width);
 }
