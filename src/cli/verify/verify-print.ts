@@ -122,7 +122,7 @@ function meaningOf(results: readonly VerifyResult[]): string {
   return sentences.join(" ");
 }
 
-/** "19 protocols: ..." @param planned how many there would be */
+/** "20 protocols: ..." @param planned how many there would be */
 export function summaryLines(verified: readonly VerifiedProtocol[], planned: number, width: number): string[] {
   const surprises = verified.filter((one) => !isAsExpected(one)).map(({ protocol }) => protocol.name);
   const clean = verified.filter(({ protocol }) => protocol.expected === "clean").length;
