@@ -15,7 +15,7 @@ import type { ThreadTrie, TrieNode } from "../src/verify/explore/thread-trie.js"
 import { loadProtocol } from "../src/verify/load-protocol.js";
 import { MODELS } from "../src/verify/models/models.js";
 import { PROTOCOL_WORDS } from "../src/verify/protocol.js";
-import { inTemporaryFolder, MAX_STEPS, protocolNamed, recordAllAtomics } from "./verify-helpers.js";
+import { full, inTemporaryFolder, MAX_STEPS, protocolNamed, recordAllAtomics } from "./verify-helpers.js";
 
 /*
  * The explorer under sc, held against SPIN, a model checker of others' making: the same threads in Promela, all of
@@ -38,7 +38,7 @@ interface Explored {
 
 async function exploreUnderSc(name: string, updates: number, storing: Storing): Promise<Explored> {
   const threads = new ProtocolThreads(recorder, await loadProtocol(protocolNamed(name).file));
-  const size = { start: FRESH, updates, readers: 1, maxRetries: 0 };
+  const size = { start: FRESH, updates: full(updates), readers: 1, maxRetries: 0 };
   const program = readProgram(threads, size, { storing, madeOfAttempts: false });
   const reached = new Set<TrieNode>();
   explore(program, MODELS.sc, MAX_STEPS, ({ graph }) => {

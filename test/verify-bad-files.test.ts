@@ -30,6 +30,8 @@ const READ = `export function read(words, out, maxRetries) {
 `;
 
 const reading = (body: string): string => `${WRITE}export function read(words, out, maxRetries) { ${body} }\n`;
+const writingSteal = (body: string): string =>
+  `${WRITE}${READ}export function writeSteal(words, stealMs) { ${body} }\n`;
 const writing = (body: string): string => `${READ}export function write(words, values) { ${body} }\n`;
 
 interface BadFile {
@@ -184,6 +186,55 @@ export function read(words, out, maxRetries) {
     name: "exports a version that is none",
     text: `${WRITE}${READ}export const acceptedVersion = 5;`,
     says: ["its acceptedVersion is not a function"],
+  },
+  {
+    name: "exports a writeSteal that is none",
+    text: `${WRITE}${READ}export const writeSteal = 5;`,
+    says: ["its writeSteal is not a function", "writeSteal(words, stealMs)"],
+  },
+  {
+    name: "throws in writeSteal",
+    text: writingSteal('throw new RangeError("too far");'),
+    says: ["writeSteal() threw RangeError: too far"],
+  },
+  {
+    name: "writes the steal asynchronously",
+    text: `${WRITE}${READ}export async function writeSteal(words) { Atomics.load(words, 0); }`,
+    says: ["writeSteal() returned a promise"],
+  },
+  {
+    name: "keeps the version in writeSteal",
+    text: `let version = 0;\n${writingSteal("version += 2; Atomics.store(words, 0, version); Atomics.store(words, 1, stealMs);")}`,
+    says: ["writeSteal() keeps state between calls"],
+  },
+  {
+    name: "keeps state in writeSteal that write uses",
+    text: `let calls = 0;
+${READ}export function write(words, values) {
+  const opening = (Atomics.load(words, 0) + 1) | 1;
+  Atomics.store(words, 0, opening);
+  for (let word = 1; word < 8; word++) Atomics.store(words, word, values[word - 1] + calls);
+  Atomics.store(words, 0, opening + 1);
+}
+export function writeSteal(words, stealMs) {
+  calls++;
+  const version = Atomics.load(words, 0);
+  Atomics.store(words, 0, version + 1);
+  Atomics.store(words, 1, stealMs);
+  Atomics.store(words, 0, version + 2);
+}`,
+    says: ["write() keeps state between calls"],
+  },
+  {
+    name: "loops for ever in writeSteal",
+    text: writingSteal("for (;;);"),
+    says: ["writeSteal() did not return within 1.5 s"],
+    hungMs: HUNG_MS,
+  },
+  {
+    name: "stores the steal to word 8",
+    text: writingSteal("Atomics.store(words, 8, stealMs);"),
+    says: ["writeSteal() reached for word 8; accepted: 0 to 7"],
   },
   {
     name: "exports a default",

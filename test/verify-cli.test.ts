@@ -88,7 +88,16 @@ test("the document holds a counterexample as the explorer found it, and a broken
     ],
   );
   const counterexample = results[1].counterexample as Record<string, unknown>;
-  assert.deepEqual(Object.keys(counterexample), ["problem", "start", "updates", "maxRetries", "threads", "rows"]);
+  assert.deepEqual(Object.keys(counterexample), [
+    "problem",
+    "start",
+    "updates",
+    "stealOnly",
+    "maxRetries",
+    "threads",
+    "rows",
+  ]);
+  assert.deepEqual(counterexample.stealOnly, []);
   assert.deepEqual(counterexample.threads, ["writer", "reader"]);
   const rows = counterexample.rows as readonly Record<string, unknown>[];
   for (const row of rows) {
@@ -155,6 +164,35 @@ test("a protocol of the user's own that is broken leaves with 1, one that is rig
   const own = fileOf("own.mjs", `${WRITE}export const read = ${RIGHT_READ};`);
   const right = await cli(["verify", "--protocol-file", own, "--model", "sc,es", ...SMALL]);
   assert.deepEqual([right.exitCode, right.stderr], [0, ""]);
+});
+
+test("a protocol file with a wrong writeSteal leaves with 1, and the updates of the steal alone are named", async () => {
+  const stealLast = "Atomics.add(words, 0, 2); Atomics.store(words, 1, stealMs);";
+  const file = fileOf(
+    "steal-last.mjs",
+    `let accepted = 0;
+${WRITE}
+const readWords = ${RIGHT_READ};
+export const acceptedVersion = () => accepted;
+export function read(words, out) {
+  accepted = Atomics.load(words, 0);
+  return readWords(words, out) === 0 && Atomics.load(words, 0) === accepted ? 0 : -1;
+}
+export function writeSteal(words, stealMs) { ${stealLast} }`,
+  );
+  const { exitCode, stdout, stderr } = await cli(["verify", "--protocol-file", file, "--model", "sc", ...SMALL]);
+  assert.deepEqual([exitCode, stderr], [1, ""]);
+  const text = stdout.replaceAll(/\s+/g, " ");
+  const size = "(a fresh page, 1 update, update 1 of the steal alone, 0 retries):";
+  assert.ok(text.includes(`Shortest counterexample under sc ${size}`), text);
+  assert.ok(text.includes("The read accepted the initial values under version 2; it was written under 0."), text);
+});
+
+test("a file whose writeSteal is no function leaves with 2, and is named", async () => {
+  const file = fileOf("steal-five.mjs", `${WRITE}export const read = ${RIGHT_READ};\nexport const writeSteal = 5;`);
+  const { exitCode, stdout, stderr } = await cli(["verify", "--protocol-file", file, "--json", ...SMALL]);
+  assert.deepEqual([exitCode, stdout], [2, ""]);
+  assert.ok(stderr.startsWith(`stealclock: ${file}: its writeSteal is not a function; accepted: `), stderr);
 });
 
 test("a file that is no protocol leaves with 2, is named, and shows no table", async () => {

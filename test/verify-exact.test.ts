@@ -13,7 +13,7 @@ import { loadProtocol } from "../src/verify/load-protocol.js";
 import { MODELS } from "../src/verify/models/models.js";
 import { PROTOCOL_WORDS, type Protocol } from "../src/verify/protocol.js";
 import { PROTOCOLS } from "../src/verify/protocols.js";
-import { ALL_MODELS, machineResultsOf, protocolNamed, recordAllAtomics, resultsOf } from "./verify-helpers.js";
+import { ALL_MODELS, full, machineResultsOf, protocolNamed, recordAllAtomics, resultsOf } from "./verify-helpers.js";
 
 /*
  * The explorer leaves much out, and loses nothing by it: held against what does without, on pages of a version and two words.
@@ -229,7 +229,7 @@ function isMadeOfAttempts(
   updates: number,
   start: Start = FRESH,
 ): boolean {
-  const size = { start, updates, readers: 1, maxRetries };
+  const size = { start, updates: full(updates), readers: 1, maxRetries };
   for (const storing of ["nothing", "what it loaded"] as const) {
     try {
       explore(readProgram(threads, size, { storing, madeOfAttempts: true }), MODELS.sc, 1_000_000, () => {});

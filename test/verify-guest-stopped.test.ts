@@ -13,25 +13,65 @@ import { clearGuestStopped, setGuestStopped, writePage } from "../src/shared/ver
 import { runAlone } from "../src/verify/check/run-alone.js";
 import type { Execution } from "../src/verify/explore/execution.js";
 import { explore } from "../src/verify/explore/explorer.js";
+import { fieldAccesses } from "../src/verify/explore/field-accesses.js";
+import { FIELDS } from "../src/verify/explore/layout.js";
 import type { Program, ProgramThread } from "../src/verify/explore/program.js";
+import { Recorder } from "../src/verify/explore/recorder.js";
 import { ThreadTrie } from "../src/verify/explore/thread-trie.js";
+import { modelledWasm } from "../src/verify/modelled-wasm.js";
 import type { ModelName } from "../src/verify/models/model.js";
 import { MODELS } from "../src/verify/models/models.js";
-import { ALL_MODELS, MAX_STEPS, recordAllAtomics } from "./verify-helpers.js";
+import { ALL_MODELS, MAX_STEPS, recordAllAtomics, whileRecorded } from "./verify-helpers.js";
 
 /*
  * GUEST_STOPPED is the one bit that the guest writes, in the middle of the hypervisor's updates. The functions that ship
  * run here, on a page that is not there.
  */
 
-const recorder = recordAllAtomics(PAGE_WORDS);
-
 type ThreadCode = (words: Int32Array) => unknown;
 type WriteUpdate = (words: Int32Array, values: Int32Array) => void;
 
-const shipped: WriteUpdate = (words, values) => {
-  writePage(words, 0, values, PAGE_WORDS, null);
+/** What touches the bit, and the recorder over whose page it does. */
+interface Backend {
+  readonly name: string;
+  readonly recorder: Recorder;
+  readonly write: WriteUpdate;
+  readonly setGuestStopped: (words: Int32Array) => void;
+  readonly clearGuestStopped: (words: Int32Array) => boolean;
+  readonly loadFlags: (words: Int32Array) => number;
+}
+
+const ATOMICS: Backend = {
+  name: "Atomics",
+  recorder: recordAllAtomics(PAGE_WORDS),
+  write: (words, values) => {
+    writePage(words, 0, values, PAGE_WORDS, null);
+  },
+  setGuestStopped: (words) => setGuestStopped(words, 0),
+  clearGuestStopped: (words) => clearGuestStopped(words, 0),
+  loadFlags: (words) => Atomics.load(words, SHIFT_AND_FLAGS_WORD),
 };
+
+function wasmBackend(): Backend {
+  const recorder = new Recorder(PAGE_WORDS, undefined, FIELDS);
+  const { protocol, accesses } = whileRecorded(recorder, () => ({
+    protocol: modelledWasm(),
+    accesses: fieldAccesses(),
+  }));
+  return {
+    name: "WebAssembly",
+    recorder,
+    write: (_words, values) => {
+      protocol.values.set(values);
+      protocol.write(0, PAGE_WORDS, null);
+    },
+    setGuestStopped: () => protocol.setGuestStopped(0),
+    clearGuestStopped: () => protocol.clearGuestStopped(0),
+    loadFlags: () => accesses.load32(SHIFT_AND_FLAGS_WORD),
+  };
+}
+
+const BACKENDS: readonly Backend[] = [ATOMICS, wasmBackend()];
 
 /** Brings back what the guest cleared in between: the word as it was found, with the update's other bits, is stored. */
 const loadsAndStores: WriteUpdate = (words, values) => {
@@ -52,17 +92,17 @@ function valuesOf(update: number): Int32Array {
   );
 }
 
-function threadOf(name: string, code: ThreadCode): ProgramThread {
+function threadOf({ recorder }: Backend, name: string, code: ThreadCode): ProgramThread {
   return { name, trie: new ThreadTrie(recorder, "write()", code, 64), storing: "anything", attempts: null };
 }
 
 /** What a piece of code makes of a page, by itself. */
-function pageAfter(code: ThreadCode, page: readonly number[]): readonly number[] {
-  return runAlone(threadOf("alone", code).trie, page).memory;
+function pageAfter(backend: Backend, code: ThreadCode, page: readonly number[]): readonly number[] {
+  return runAlone(threadOf(backend, "alone", code).trie, page).memory;
 }
 
 const WHOLE_PAGE = [...valuesOf(0)].with(0, 0);
-const STOPPED_PAGE = pageAfter((words) => setGuestStopped(words, 0), WHOLE_PAGE);
+const STOPPED_PAGE = WHOLE_PAGE.with(SHIFT_AND_FLAGS_WORD, FLAGS[0] | GUEST_STOPPED_MASK);
 
 function twoUpdates(write: WriteUpdate): ThreadCode {
   return (words) => {
@@ -78,18 +118,20 @@ interface Seen {
   readonly later: number;
 }
 
-const clearAndLook: ThreadCode = (words): Seen => {
-  const wasSet = clearGuestStopped(words, 0);
-  return { wasSet, later: Atomics.load(words, SHIFT_AND_FLAGS_WORD) };
-};
+function clearAndLook({ clearGuestStopped, loadFlags }: Backend): ThreadCode {
+  return (words): Seen => ({ wasSet: clearGuestStopped(words), later: loadFlags(words) });
+}
 
 interface End extends Seen {
   /** What the word holds in the end. All stores to it are atomic, and so ordered under every model. */
   readonly last: number;
 }
 
-function endsOf(model: ModelName, initial: readonly number[], writer: ThreadCode): End[] {
-  const program: Program = { initial, threads: [threadOf("writer", writer), threadOf("guest", clearAndLook)] };
+function endsOf(backend: Backend, model: ModelName, page: readonly number[], writer: ThreadCode): End[] {
+  const program: Program = {
+    initial: backend.recorder.layout.pack(page),
+    threads: [threadOf(backend, "writer", writer), threadOf(backend, "guest", clearAndLook(backend))],
+  };
   const ends: End[] = [];
   explore(program, MODELS[model], MAX_STEPS, ({ graph, outcomes }: Execution) => {
     const order = graph.coherence[SHIFT_AND_FLAGS_WORD];
@@ -104,42 +146,57 @@ const isSet = (word: number): boolean => (word & GUEST_STOPPED_MASK) !== 0;
 test("GUEST_STOPPED is one bit of the flags, and no update that is written here carries it", () => {
   assert.equal(GUEST_STOPPED_MASK, packShiftAndFlags(0, FLAG_GUEST_STOPPED));
   for (const flags of FLAGS) assert.equal(isSet(flags), false);
-  assert.deepEqual(
-    STOPPED_PAGE,
-    WHOLE_PAGE.with(SHIFT_AND_FLAGS_WORD, FLAGS[0] | GUEST_STOPPED_MASK),
-    "setGuestStopped sets the bit, and nothing else",
-  );
+  for (const backend of BACKENDS) {
+    const after = pageAfter(backend, backend.setGuestStopped, WHOLE_PAGE);
+    assert.deepEqual(after, STOPPED_PAGE, "setGuestStopped sets the bit, and nothing else");
+  }
 });
 
-for (const model of ALL_MODELS) {
-  test(`${model}: updates never bring back GUEST_STOPPED once the guest has cleared it`, () => {
-    const ends = endsOf(model, STOPPED_PAGE, twoUpdates(shipped));
-    assert.ok(ends.length >= 5, "the guest clears it before, between and after two read-modify-writes, at least");
-    for (const { wasSet, later, last } of ends) {
-      assert.equal(wasSet, true, "no update takes it away from the guest");
-      assert.equal(isSet(later), false, "the guest does not find it again");
-      assert.equal(last, FLAGS[2], "the word ends with the bits of the last update, and without GUEST_STOPPED");
-    }
-  });
-
-  test(`${model}: GUEST_STOPPED set by the host in between is there in the end unless the guest found it`, () => {
-    const ends = endsOf(model, WHOLE_PAGE, (words) => {
-      shipped(words, valuesOf(1));
-      setGuestStopped(words, 0);
-      shipped(words, valuesOf(2));
+for (const backend of BACKENDS) {
+  const { write, setGuestStopped } = backend;
+  for (const model of ALL_MODELS) {
+    test(`${backend.name}, ${model}: updates never bring back GUEST_STOPPED once the guest has cleared it`, () => {
+      const ends = endsOf(backend, model, STOPPED_PAGE, twoUpdates(write));
+      assert.ok(ends.length >= 5, "the guest clears it before, between and after two read-modify-writes, at least");
+      for (const { wasSet, later, last } of ends) {
+        assert.equal(wasSet, true, "no update takes it away from the guest");
+        assert.equal(isSet(later), false, "the guest does not find it again");
+        assert.equal(last, FLAGS[2], "the word ends with the bits of the last update, and without GUEST_STOPPED");
+      }
     });
-    for (const { wasSet, last } of ends) {
-      assert.equal(last, wasSet ? FLAGS[2] : FLAGS[2] | GUEST_STOPPED_MASK);
-    }
-    assert.deepEqual(
-      [true, false].map((wasSet) => ends.some((end) => end.wasSet === wasSet)),
-      [true, true],
-      "both ways happen",
-    );
-  });
 
+    test(`${backend.name}, ${model}: GUEST_STOPPED set by the host in between is there in the end unless the guest found it`, () => {
+      const ends = endsOf(backend, model, WHOLE_PAGE, (words) => {
+        write(words, valuesOf(1));
+        setGuestStopped(words);
+        write(words, valuesOf(2));
+      });
+      for (const { wasSet, last } of ends) {
+        assert.equal(last, wasSet ? FLAGS[2] : FLAGS[2] | GUEST_STOPPED_MASK);
+      }
+      assert.deepEqual(
+        [true, false].map((wasSet) => ends.some((end) => end.wasSet === wasSet)),
+        [true, true],
+        "both ways happen",
+      );
+    });
+  }
+
+  test(`${backend.name}: an update on a quiet page leaves GUEST_STOPPED as it is, whatever the update says of it`, () => {
+    for (const page of [WHOLE_PAGE, STOPPED_PAGE]) {
+      for (const flags of [FLAGS[1], FLAGS[1] | GUEST_STOPPED_MASK]) {
+        const values = valuesOf(1);
+        values[SHIFT_AND_FLAGS_WORD] = flags;
+        const word = pageAfter(backend, (words) => backend.write(words, values), page)[SHIFT_AND_FLAGS_WORD];
+        assert.equal(word, FLAGS[1] | (page[SHIFT_AND_FLAGS_WORD] & GUEST_STOPPED_MASK));
+      }
+    }
+  });
+}
+
+for (const model of ALL_MODELS) {
   test(`${model}: a writer that loads the word and stores it is found to bring GUEST_STOPPED back`, () => {
-    const ends = endsOf(model, STOPPED_PAGE, twoUpdates(loadsAndStores));
+    const ends = endsOf(ATOMICS, model, STOPPED_PAGE, twoUpdates(loadsAndStores));
     assert.ok(ends.some(({ wasSet, last }) => wasSet && isSet(last)));
     assert.ok(
       ends.some(({ wasSet, later }) => wasSet && isSet(later)),
@@ -148,14 +205,3 @@ for (const model of ALL_MODELS) {
     for (const { last } of ends) assert.equal(last & ~GUEST_STOPPED_MASK, FLAGS[2], "the other bits are not at stake");
   });
 }
-
-test("an update on a quiet page leaves GUEST_STOPPED as it is, whatever the update says of it", () => {
-  for (const page of [WHOLE_PAGE, STOPPED_PAGE]) {
-    for (const flags of [FLAGS[1], FLAGS[1] | GUEST_STOPPED_MASK]) {
-      const values = valuesOf(1);
-      values[SHIFT_AND_FLAGS_WORD] = flags;
-      const word = pageAfter((words) => shipped(words, values), page)[SHIFT_AND_FLAGS_WORD];
-      assert.equal(word, FLAGS[1] | (page[SHIFT_AND_FLAGS_WORD] & GUEST_STOPPED_MASK));
-    }
-  }
-});

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ReadResult } from "../src/verify/check/protocol-threads.js";
+import type { UpdateKind } from "../src/verify/check/updates.js";
 import { storedBy } from "../src/verify/explore/access.js";
 import { explore } from "../src/verify/explore/explorer.js";
 import type { Program, ThreadOutcome } from "../src/verify/explore/program.js";
@@ -19,6 +20,11 @@ export function protocolNamed(name: string): KnownProtocol {
   const found = PROTOCOLS.find((protocol) => protocol.name === name);
   if (found === undefined) throw new Error(`there is no protocol ${name}`);
   return found;
+}
+
+/** So many updates by write(). */
+export function full(updates: number): UpdateKind[] {
+  return new Array<UpdateKind>(updates).fill("full");
 }
 
 /** Makes a recorder's Atomics those of this process for good: only for a test file that runs no real page. */

@@ -12,7 +12,7 @@ import type { ModelName } from "../src/verify/models/model.js";
 import { PROTOCOL_WORDS } from "../src/verify/protocol.js";
 import { type KnownProtocol, PROTOCOLS } from "../src/verify/protocols.js";
 import { type VerifyResult, verifyProtocol } from "../src/verify/run/verify-protocol.js";
-import { ALL_MODELS, runMachine, whileRecorded } from "./verify-helpers.js";
+import { ALL_MODELS, full, runMachine, whileRecorded } from "./verify-helpers.js";
 
 const BOUNDS: Bounds = { updates: 2, readers: 2, maxRetries: 1 };
 
@@ -62,7 +62,7 @@ function assertTrue(threads: ConcreteThreads, results: readonly VerifyResult[]):
     if (model === "sc") assertReal(counterexample, start);
   }
   const underSc = results[0].counterexample;
-  if (underSc === null) threads.assertNothingTorn({ start: FRESH, updates: 2, readers: 1, maxRetries: 0 });
+  if (underSc === null) threads.assertNothingTorn({ start: FRESH, updates: full(2), readers: 1, maxRetries: 0 });
   else threads.assertShortest(underSc);
 }
 
@@ -99,7 +99,7 @@ function assertReal({ rows, problem, threads }: Counterexample, start: Start): v
   assert.equal(threads.length, 2);
   assert.match(problem, /^the read accepted a mixture: word/);
   const words = wordsRead(rows);
-  for (let update = 0; update <= start.firstUpdate + BOUNDS.updates; update++) {
+  for (let update = 0; update <= start.begun.length + 1 + BOUNDS.updates; update++) {
     assert.notDeepEqual(words, [...payloadOf(update)], `the words ${words.join()} are a mixture`);
   }
 }
@@ -129,9 +129,9 @@ class ConcreteThreads {
   /** On a machine that takes one step at a time, nothing shorter is torn, nor anything in a smaller program. */
   assertShortest(example: Counterexample): void {
     const start = this.startOf(example);
-    const own = { start, updates: example.updates, readers: 1, maxRetries: example.maxRetries };
+    const own = { start, updates: full(example.updates), readers: 1, maxRetries: example.maxRetries };
     assert.equal(this.#stepsToTorn(own), example.rows.length);
-    const fresh = { start: FRESH, updates: 1, readers: 1 };
+    const fresh = { start: FRESH, updates: full(1), readers: 1 };
     const isFresh = example.start === FRESH.text && example.updates === 1;
     if (!isFresh || example.maxRetries > 0) this.assertNothingTorn({ ...fresh, maxRetries: 0 });
     if (!isFresh) this.assertNothingTorn({ ...fresh, maxRetries: 1 });
@@ -141,7 +141,11 @@ class ConcreteThreads {
   }
 
   assertNothingTorn(size: Size): void {
-    assert.equal(this.#stepsToTorn(size), null, `${size.updates} updates and ${size.maxRetries} retries tear nothing`);
+    assert.equal(
+      this.#stepsToTorn(size),
+      null,
+      `${size.updates.length} updates and ${size.maxRetries} retries tear nothing`,
+    );
   }
 
   /** After how many steps a reader can first have accepted a mixture; null for never. */

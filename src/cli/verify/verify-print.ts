@@ -1,5 +1,6 @@
 import { count } from "../../shared/text.js";
 import type { Bounds, Counterexample } from "../../verify/check/check-under-model.js";
+import { stealOnlyText } from "../../verify/check/updates.js";
 import type { ModelName } from "../../verify/models/model.js";
 import type { KnownProtocol } from "../../verify/protocols.js";
 import type { VerifyResult } from "../../verify/run/verify-protocol.js";
@@ -29,7 +30,7 @@ export function headLines({ updates, readers, maxRetries }: Bounds, width: numbe
   const text =
     `Every execution of one writer with ${count(updates, "update")} and ${count(readers, "reader")}, ` +
     `at most ${count(maxRetries, "retry", "retries")}, over the 8 words of a page; of pages whose writer died; and of more ` +
-    'retries, to see that they end. Word w of update u is u * 10 + w. "not row n": a load that did not return the ' +
+    'retries, to see that they end. A protocol with writeSteal makes each update in both ways. Word w of update u is u * 10 + w. "not row n": a load that did not return the ' +
     "latest store above it.";
   return wrap(text, width);
 }
@@ -91,10 +92,10 @@ function counterexampleLines(results: readonly VerifyResult[], width: number): s
 }
 
 function exampleLines(models: readonly ModelName[], example: Counterexample, width: number): string[] {
-  const { problem, start, updates, maxRetries, rows } = example;
+  const { problem, start, updates, stealOnly, maxRetries, rows } = example;
   const sentence = `${problem[0].toUpperCase()}${problem.slice(1)}.`;
   if (rows.length === 0) return indented(`Under ${models.join(", ")}: ${problem}.`, width);
-  const size = `${start}, ${count(updates, "update")}, ${count(maxRetries, "retry", "retries")}`;
+  const size = `${start}, ${count(updates, "update")}${stealOnlyText(stealOnly)}, ${count(maxRetries, "retry", "retries")}`;
   return [
     ...indented(`Shortest counterexample under ${models.join(", ")} (${size}):`, width),
     ...timelineLines(example, width - 4).map((text) => `    ${text}`),
@@ -121,7 +122,7 @@ function meaningOf(results: readonly VerifyResult[]): string {
   return sentences.join(" ");
 }
 
-/** "19 protocols: ..." @param planned how many there would be */
+/** "20 protocols: ..." @param planned how many there would be */
 export function summaryLines(verified: readonly VerifiedProtocol[], planned: number, width: number): string[] {
   const surprises = verified.filter((one) => !isAsExpected(one)).map(({ protocol }) => protocol.name);
   const clean = verified.filter(({ protocol }) => protocol.expected === "clean").length;

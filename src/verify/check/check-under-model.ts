@@ -5,21 +5,16 @@ import { explore } from "../explore/explorer.js";
 import type { Graph } from "../explore/graph.js";
 import { type Storing, type ThreadOutcome, VERSION_LOCATION } from "../explore/program.js";
 import type { MemoryModel } from "../models/model.js";
-import { problemAtRest, problemWhenStopped } from "./progress-rules.js";
+import { problemAlone } from "./progress-rules.js";
 import type { ProtocolThreads, ReadResult } from "./protocol-threads.js";
 import { type ReaderKind, readProgram, type Size, WRITER } from "./read-program.js";
-import { ABOUT_TO_WRAP, diedStarts, FRESH, type WholeUpdate, wholeUpdates } from "./start.js";
+import { type Bounds, sizesWithin } from "./sizes.js";
+import { FRESH, type WholeUpdate, wholeUpdates } from "./start.js";
 import { changesOf, type TimelineRow, timelineOf } from "./timeline.js";
 import { tornBecause } from "./torn.js";
+import { stealOnlyOf } from "./updates.js";
 
-/** How large the explored programs may be. */
-export interface Bounds {
-  readonly updates: number;
-  readonly readers: number;
-  readonly maxRetries: number;
-}
-
-export const DEFAULT_BOUNDS: Bounds = { updates: 2, readers: 2, maxRetries: 1 };
+export { type Bounds, DEFAULT_BOUNDS } from "./sizes.js";
 
 /** An execution that breaks the protocol, the shortest of those in the smallest program that has one. */
 export interface Counterexample {
@@ -28,6 +23,11 @@ export interface Counterexample {
   /** The page at first. */
   readonly start: string;
   readonly updates: number;
+  /**
+   * The numbers of the updates that change the steal alone, of those that were begun on the page before, too. Empty where the
+   * threads ran one after the other: the problem names them.
+   */
+  readonly stealOnly: readonly number[];
   readonly maxRetries: number;
   readonly threads: readonly string[];
   /** Empty where the threads ran one after the other. */
@@ -75,18 +75,17 @@ class ModelCheck {
 
   run(): ModelFindings {
     const { updates, maxRetries } = this.#bounds;
-    const problem =
-      problemAtRest(this.#threads, FRESH, updates, maxRetries) ??
-      problemWhenStopped(this.#threads, updates, maxRetries);
+    const problem = problemAlone(this.#threads, updates, maxRetries);
     this.#judgesRetries = problem === null;
     // A torn read says more than a retry too many. With one update it is soon found, or not at all.
-    const sizes = problem === null ? this.#sizes() : this.#sizes().filter((size) => size.updates === 1);
+    const all = sizesWithin(this.#threads, this.#bounds);
+    const sizes = problem === null ? all : all.filter((size) => size.updates.length === 1);
     for (const size of sizes) {
       const found = this.#explore(size);
       if (found !== null) return this.#findings(found);
     }
     if (problem === null) return this.#findings(null);
-    return this.#findings({ problem, start: FRESH.text, updates, maxRetries, threads: [], rows: [] });
+    return this.#findings({ problem, start: FRESH.text, updates, stealOnly: [], maxRetries, threads: [], rows: [] });
   }
 
   #findings(counterexample: Counterexample | null): ModelFindings {
@@ -96,26 +95,6 @@ class ModelCheck {
       outcomes: this.#outcomes,
     };
     return { holds, executions, outcomes, counterexample };
-  }
-
-  /**
-   * From small to large, so that what is found first is short: one update without a retry and with one, of readers among
-   * themselves, about to wrap, and on pages of writers that died, then all updates, and last as many retries as show that no more of them come from a change than there are updates.
-   */
-  #sizes(): Size[] {
-    const { updates, readers, maxRetries } = this.#bounds;
-    const died = diedStarts(this.#threads, updates).map((start) => ({ start, updates: 1, readers: 1, maxRetries }));
-    const sizes: Size[] = [
-      { start: FRESH, updates: 1, readers: 1, maxRetries: 0 },
-      { start: FRESH, updates: 1, readers: 1, maxRetries },
-      { start: FRESH, updates: 0, readers: 2, maxRetries },
-      { start: ABOUT_TO_WRAP, updates: 1, readers: 1, maxRetries },
-      ...died,
-      { start: FRESH, updates, readers, maxRetries: 0 },
-      { start: FRESH, updates, readers, maxRetries },
-      { start: FRESH, updates, readers: 1, maxRetries: Math.max(maxRetries, updates + 1) },
-    ];
-    return sizes;
   }
 
   #explore(size: Size): Counterexample | null {
@@ -145,9 +124,8 @@ class ModelCheck {
         if (problem === null) continue;
         const rows = timelineOf(graph);
         if (shortest === null || lengthOf(rows) < lengthOf(shortest.rows)) {
-          const { start, updates, maxRetries } = size;
           const names = program.threads.map(({ name }) => name);
-          shortest = { problem, start: start.text, updates, maxRetries, threads: names, rows };
+          shortest = { problem, ...describe(size), threads: names, rows };
         }
       }
     });
@@ -158,12 +136,17 @@ class ModelCheck {
 
   #retryProblem(graph: Graph, thread: number, outcome: ThreadOutcome, { updates }: Size): string | null {
     if (!this.#judgesRetries) return null;
-    if (updates === 0) return problemOfReaders(outcome);
+    if (updates.length === 0) return problemOfReaders(outcome);
     const retries = changeRetriesOf(graph, thread, outcome);
-    return retries <= updates
+    return retries <= updates.length
       ? null
-      : `${count(retries, "retry", "retries")} for a change, of ${count(updates, "update")}`;
+      : `${count(retries, "retry", "retries")} for a change, of ${count(updates.length, "update")}`;
   }
+}
+
+function describe({ start, updates, maxRetries }: Size): Omit<Counterexample, "problem" | "threads" | "rows"> {
+  const stealOnly = stealOnlyOf([...start.begun, ...updates]);
+  return { start: start.text, updates: updates.length, stealOnly, maxRetries };
 }
 
 /** Readers that store may be in each other's way, but not so that they have to try again. */

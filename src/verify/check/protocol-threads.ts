@@ -1,8 +1,9 @@
 import { ProtocolFault } from "../explore/protocol-fault.js";
-import type { Recorder } from "../explore/recorder.js";
+import type { CallName, Recorder } from "../explore/recorder.js";
 import { ThreadTrie } from "../explore/thread-trie.js";
 import { PAYLOAD_WORDS, type Protocol } from "../protocol.js";
 import { payloadOf } from "./payload.js";
+import { stealOf, type UpdateKind } from "./updates.js";
 
 /** What one read came to. */
 export interface ReadResult {
@@ -28,15 +29,18 @@ export class ProtocolThreads {
     this.#protocol = protocol;
   }
 
-  /** Writes these updates, one after the other. */
-  writer(firstUpdate: number, updates: number): ThreadTrie {
-    return kept(this.#writers, `${firstUpdate}+${updates}`, () => {
+  /** In which ways it can make an update. */
+  get kinds(): readonly UpdateKind[] {
+    return this.#protocol.writeSteal === undefined ? ["full"] : ["full", "steal"];
+  }
+
+  /** Writes these updates, one after the other. @param first the number of the first */
+  writer(first: number, updates: readonly UpdateKind[]): ThreadTrie {
+    return kept(this.#writers, `${first}: ${updates.join()}`, () => {
       const code = (words: Int32Array): void => {
-        for (let update = firstUpdate; update < firstUpdate + updates; update++) {
-          refusePromise(this.#protocol.write(words, payloadOf(update)));
-        }
+        for (const [index, kind] of updates.entries()) refusePromise(this.#write(words, first + index, kind));
       };
-      return new ThreadTrie(this.#recorder, "write()", code, updates * MAX_LOADS_A_TRY);
+      return new ThreadTrie(this.#recorder, callOf(updates), code, updates.length * MAX_LOADS_A_TRY);
     });
   }
 
@@ -53,6 +57,11 @@ export class ProtocolThreads {
     for (const trie of [...this.#writers.values(), ...this.#readers.values()]) trie.recheck();
   }
 
+  #write(words: Int32Array, update: number, kind: UpdateKind): unknown {
+    if (kind === "full") return this.#protocol.write(words, payloadOf(update));
+    return this.#protocol.writeSteal?.(words, stealOf(update));
+  }
+
   #read(words: Int32Array, maxRetries: number): ReadResult {
     const out = new Int32Array(PAYLOAD_WORDS);
     const retries: unknown = this.#protocol.read(words, out, maxRetries);
@@ -65,6 +74,11 @@ export class ProtocolThreads {
     const version = this.#protocol.acceptedVersion?.() ?? null;
     return { retries, gaveUp: retries === -1, out: [...out], version };
   }
+}
+
+function callOf(updates: readonly UpdateKind[]): CallName {
+  if (!updates.includes("steal")) return "write()";
+  return updates.includes("full") ? "write() or writeSteal()" : "writeSteal()";
 }
 
 /** What is async swallows even the explorer's own exception. */

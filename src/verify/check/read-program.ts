@@ -2,14 +2,15 @@ import type { Attempts } from "../explore/attempts.js";
 import type { Program, ProgramThread, Storing } from "../explore/program.js";
 import type { ProtocolThreads, ReadResult } from "./protocol-threads.js";
 import { type Start, wholeUpdates } from "./start.js";
+import type { UpdateKind } from "./updates.js";
 
 /** The writer's place among a program's threads. */
 export const WRITER = 0;
 
-/** What is explored: so many updates, readers and retries, from this page. */
+/** What is explored: these updates, so many readers and retries, from this page. */
 export interface Size {
   readonly start: Start;
-  readonly updates: number;
+  readonly updates: readonly UpdateKind[];
   readonly readers: number;
   readonly maxRetries: number;
 }
@@ -30,7 +31,7 @@ export function readProgram(threads: ProtocolThreads, size: Size, { storing, mad
   const { start, updates, maxRetries } = size;
   const writer: ProgramThread = {
     name: "writer",
-    trie: threads.writer(start.firstUpdate, updates),
+    trie: threads.writer(start.begun.length + 1, updates),
     storing: "anything",
     attempts: null,
   };

@@ -1,11 +1,11 @@
-import { payloadOf, updateOf } from "./payload.js";
+import { updateOf } from "./payload.js";
 import type { ReadResult } from "./protocol-threads.js";
 import type { WholeUpdate } from "./start.js";
 
 /** Why a read is torn, as a sentence; null when it is not. */
 export function tornBecause({ gaveUp, out, version }: ReadResult, whole: readonly WholeUpdate[]): string | null {
   if (gaveUp) return null;
-  const match = whole.find(({ update }) => [...payloadOf(update)].every((value, index) => value === out[index]));
+  const match = whole.find(({ payload }) => payload.every((value, index) => value === out[index]));
   if (match === undefined) return `accepted a mixture: ${mixtureText(out)}`;
   if (version === null || version === match.version) return null;
   return `accepted ${updateText(match.update)} under version ${version}; it was written under ${match.version}`;

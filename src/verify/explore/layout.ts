@@ -5,12 +5,15 @@ export interface PageLayout {
   /** What each location holds when the page's words are these; 0 for words that are part of the location before. */
   pack(words: readonly number[]): number[];
   unpack(locations: readonly number[]): number[];
+  /** How many bits the location has that begins at this word; 0 when none does. */
+  bitsAt(word: number): 32 | 64 | 0;
 }
 
 /** Every word by itself. */
 export const WORDS: PageLayout = {
   pack: (words) => [...words],
   unpack: (locations) => [...locations],
+  bitsAt: () => 32,
 };
 
 /** The words at which the pvclock page's fields of 64 bits begin: version with steal, tsc_timestamp, system_time. */
@@ -33,6 +36,10 @@ export const FIELDS: PageLayout = {
       words[word + 1] = highOf(locations[word]);
     }
     return words;
+  },
+  bitsAt: (word) => {
+    if (WIDE_WORDS.includes(word)) return 64;
+    return WIDE_WORDS.includes(word - 1) ? 0 : 32;
   },
 };
 

@@ -19,7 +19,7 @@ export interface Recording {
 }
 
 /** What of a protocol is running, in the watcher's words. */
-export const CALLS = ["its import", "write()", "read()"] as const;
+export const CALLS = ["its import", "write()", "writeSteal()", "write() or writeSteal()", "read()"] as const;
 export type CallName = (typeof CALLS)[number];
 
 /** Odd while code of the protocol runs, and another number each time. */
@@ -158,18 +158,28 @@ export class Recorder {
     return functions;
   }
 
+  /** Mixed sizes are not modelled: an access to a part of a field, or to more than it, is refused. */
+  #fieldOf(word: number, bits: 32 | 64): number {
+    const location = this.#locationOf(word);
+    const all = this.layout.bitsAt(location);
+    if (all === bits) return location;
+    throw new ProtocolFault(
+      `reached for ${bits} bits at word ${word}, ${all === 0 ? "the middle of a field" : `where a field has ${all}`}, which is not modelled`,
+    );
+  }
+
   #fieldAccesses(): FieldAccesses {
     return {
-      load32: (word) => this.#load({ kind: "load", order: "atomic", location: this.#locationOf(word) }),
-      store32: (word, value) => this.#store("atomic", this.#locationOf(word), value),
-      and32: (word, operand) => this.#readModifyWrite("and", this.#locationOf(word), operand, 0),
-      or32: (word, operand) => this.#readModifyWrite("or", this.#locationOf(word), operand, 0),
-      xor32: (word, operand) => this.#readModifyWrite("xor", this.#locationOf(word), operand, 0),
-      load64: (word) => BigInt(this.#load({ kind: "load", order: "atomic", location: this.#locationOf(word) })),
+      load32: (word) => this.#load({ kind: "load", order: "atomic", location: this.#fieldOf(word, 32) }),
+      store32: (word, value) => this.#store("atomic", this.#fieldOf(word, 32), value),
+      and32: (word, operand) => this.#readModifyWrite("and", this.#fieldOf(word, 32), operand, 0),
+      or32: (word, operand) => this.#readModifyWrite("or", this.#fieldOf(word, 32), operand, 0),
+      xor32: (word, operand) => this.#readModifyWrite("xor", this.#fieldOf(word, 32), operand, 0),
+      load64: (word) => BigInt(this.#load({ kind: "load", order: "atomic", location: this.#fieldOf(word, 64) })),
       store64: (word, value) => {
         const exact = BigInt.asUintN(64, value);
         if (exact > MAX_FIELD) throw new ProtocolFault(`stored ${exact}, which is more than is modelled of 64 bits`);
-        this.#store("atomic", this.#locationOf(word), Number(exact));
+        this.#store("atomic", this.#fieldOf(word, 64), Number(exact));
       },
     };
   }

@@ -13,8 +13,8 @@ interface LoadNode {
   readonly kind: "read";
   readonly id: number;
   readonly access: ReadAccess;
-  /** What was loaded on the way here. */
-  readonly loaded: readonly number[];
+  /** The load before, and what it returned; null at the first. A list of all of them in each node would take gigabytes. */
+  readonly before: { readonly node: LoadNode; readonly value: number } | null;
   readonly children: Map<number, TrieNode>;
 }
 
@@ -32,7 +32,7 @@ interface EndNode {
 }
 
 /** A tree of more accesses takes gigabytes. */
-const MAX_NODES = 1_500_000;
+const MAX_NODES = 4_000_000;
 /** As many calls are run again in the end. */
 const MAX_RECHECKED = 20_000;
 
@@ -67,7 +67,7 @@ export class ThreadTrie {
 
   /** @throws ProtocolFault, as all that runs the code */
   get root(): TrieNode {
-    this.#root ??= this.#nodesOf(this.#record([]), [], 0);
+    this.#root ??= this.#nodesOf(this.#record([]), null, 0);
     return this.#root;
   }
 
@@ -75,12 +75,13 @@ export class ThreadTrie {
   after(node: LoadNode, value: number): TrieNode {
     const known = node.children.get(value);
     if (known !== undefined) return known;
-    const loaded = [...node.loaded, value];
+    const onTheWay = loadedBefore(node);
+    const loaded = [...onTheWay, value];
     if (loaded.length > this.#maxLoads) {
       throw this.#fault(`made more than ${this.#maxLoads} loads in one call: does it keep to maxRetries?`);
     }
     const recording = this.#record(loaded);
-    const grown = this.#nodesOf(recording, loaded, this.#pathLength(recording, node.loaded));
+    const grown = this.#nodesOf(recording, { node, value }, this.#pathLength(recording, onTheWay));
     node.children.set(value, grown);
     return grown;
   }
@@ -124,7 +125,7 @@ export class ThreadTrie {
   }
 
   /** Nodes of what the code did from access `from` on. */
-  #nodesOf(recording: Recording, loaded: readonly number[], from: number): TrieNode {
+  #nodesOf(recording: Recording, before: LoadNode["before"], from: number): TrieNode {
     const access = recording.accesses[from];
     const id = this.#nodes++;
     if (id >= MAX_NODES) throw new TooLarge(`the accesses of ${this.#name} branch into more than ${MAX_NODES}`);
@@ -133,10 +134,10 @@ export class ThreadTrie {
       return { kind: "end", id, result: recording.result };
     }
     if (access.kind === "store") {
-      return { kind: "store", id, access, next: this.#nodesOf(recording, loaded, from + 1) };
+      return { kind: "store", id, access, next: this.#nodesOf(recording, before, from + 1) };
     }
     if (from !== recording.accesses.length - 1 || recording.ended) throw this.#strayed();
-    return { kind: "read", id, access, loaded, children: new Map() };
+    return { kind: "read", id, access, before, children: new Map() };
   }
 
   /** How many accesses the known path of these loads makes, the load at its end with them; the recording has to follow it. */
@@ -151,6 +152,13 @@ export class ThreadTrie {
     }
     throw this.#strayed();
   }
+}
+
+/** What was loaded on the way to a load. */
+function loadedBefore({ before }: LoadNode): number[] {
+  const loaded: number[] = [];
+  for (let at = before; at !== null; at = at.node.before) loaded.push(at.value);
+  return loaded.reverse();
 }
 
 function isSameRecording(a: Recording, b: Recording): boolean {

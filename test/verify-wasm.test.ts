@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { suite, test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { type Bounds, DEFAULT_BOUNDS } from "../src/verify/check/check-under-model.js";
+import { EXPLORED_PROTOCOLS, type KnownProtocol } from "../src/verify/protocols.js";
+import { type VerifyResult, verifyProtocol } from "../src/verify/run/verify-protocol.js";
+import { compileModel, PROTOCOL_SOURCE } from "./fixtures/compile-protocol.js";
+import { mutated, PROTOCOL_MUTANTS } from "./fixtures/protocol-mutants.js";
+import { ALL_MODELS, inTemporaryFolder } from "./verify-helpers.js";
+
+/*
+ * The WebAssembly backend under every memory model; and with its source changed, which must show.
+ */
+
+const BUILT = join(__dirname, "..");
+const MODULE_FILE = "assembly/version-protocol-model.wasm";
+
+const shippedWasm = EXPLORED_PROTOCOLS.find(({ name }) => name === "shipped-wasm");
+
+function wasmProtocol(): KnownProtocol {
+  assert.ok(shippedWasm !== undefined, "verify explores the WebAssembly backend");
+  return shippedWasm;
+}
+
+const verify = (protocol: KnownProtocol, bounds: Bounds): Promise<VerifyResult[]> =>
+  verifyProtocol({ protocol, models: ALL_MODELS, bounds });
+
+function assertHolds(results: readonly VerifyResult[]): void {
+  assert.deepEqual(
+    results.map(({ model, holds, counterexample }) => [model, holds, counterexample]),
+    ALL_MODELS.map((model) => [model, true, null]),
+  );
+}
+
+for (const updates of [2, 3]) {
+  test(`the WebAssembly backend holds under every model, with ${updates} updates`, async () => {
+    const results = await verify(wasmProtocol(), { ...DEFAULT_BOUNDS, updates });
+    assertHolds(results);
+    const [sc, ...weaker] = results.map(({ executions, outcomes }) => ({ executions, outcomes }));
+    for (const found of weaker) assert.deepEqual(found, sc, "every access is atomic, so the models agree");
+  });
+}
+
+test("updates of the steal alone add executions", async () => {
+  const withSteal = await verify(wasmProtocol(), DEFAULT_BOUNDS);
+  await inTemporaryFolder(async (folder) => {
+    const file = join(folder, "without.mjs");
+    const url = pathToFileURL(wasmProtocol().file).href;
+    writeFileSync(file, `export { write, read, acceptedVersion } from ${JSON.stringify(url)};`);
+    const without = await verify({ ...wasmProtocol(), file }, DEFAULT_BOUNDS);
+    assertHolds(without);
+    for (const [index, { executions, outcomes }] of withSteal.entries()) {
+      assert.ok(executions > without[index].executions && outcomes > without[index].outcomes);
+    }
+  });
+});
+
+test("the build's module is what this file compiles", async () => {
+  assert.deepEqual(await compileModel(PROTOCOL_SOURCE), new Uint8Array(readFileSync(join(BUILT, MODULE_FILE))));
+});
+
+/** Lets the protocol run with this source in the place of its own. */
+async function verifySource(source: string): Promise<VerifyResult[]> {
+  return await inTemporaryFolder(async (folder) => {
+    for (const room of ["src/backend", "src/shared", "src/verify"]) {
+      cpSync(join(BUILT, room), join(folder, room), { recursive: true });
+    }
+    mkdirSync(join(folder, "assembly"));
+    writeFileSync(join(folder, MODULE_FILE), await compileModel(source));
+    const file = join(folder, "src/verify/shipped-wasm-protocol.js");
+    return await verify({ ...wasmProtocol(), file }, DEFAULT_BOUNDS);
+  });
+}
+
+suite("a WebAssembly backend that is broken is found to be", { concurrency: 2 }, () => {
+  for (const mutant of PROTOCOL_MUTANTS) {
+    test(mutant.name, async () => {
+      for (const { model, counterexample } of await verifySource(mutated(PROTOCOL_SOURCE, mutant))) {
+        assert.match(counterexample?.problem ?? "holds", mutant.problem, model);
+      }
+    });
+  }
+});
+
+test("the copy in which they run holds with the source as it is, and with one that is right in another way", async () => {
+  assertHolds(await verifySource(PROTOCOL_SOURCE));
+  const comparesVersions = mutated(PROTOCOL_SOURCE, {
+    name: "the reader compares versions alone",
+    replaced: "if (load64(page) !== head) continue;",
+    by: "if ((load64(page) as i32) !== (head as i32)) continue;",
+    problem: /never/,
+  });
+  assertHolds(await verifySource(comparesVersions));
+});
+
+test("a field in accesses of unequal size is refused, since they are not modelled", async () => {
+  const halves = mutated(PROTOCOL_SOURCE, {
+    name: "writeSteal stores the steal by itself, and then the head",
+    replaced: "  store64(page, headOf(version, (stealMs as i64) << 32));\n",
+    by: "  store32(page + 4, stealMs);\n  store64(page, headOf(version, (stealMs as i64) << 32));\n",
+    problem: /never/,
+  });
+  await assert.rejects(
+    verifySource(halves),
+    /writeSteal\(\) reached for 32 bits at word 1, the middle of a field, which is not modelled/,
+  );
+});
