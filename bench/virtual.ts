@@ -1,4 +1,5 @@
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
+import { loadProtocolModule } from "../src/backend/protocol-module.js";
 import { defaultScenario } from "../src/engine/default-scenario.js";
 import { inlineMore } from "../src/engine/inline-more.js";
 import type { Scenario, VcpuConfig } from "../src/engine/scenario.js";
@@ -21,6 +22,7 @@ import { MAX_TIME_NS, NS_PER_MS, tickNsecOf } from "../src/shared/units.js";
 const DEFAULT_SIZES = [1, 10, 100, 1_000, 10_000, 100_000];
 const DEFAULT_ROUNDS = 5;
 const SEED = 1;
+const protocolModule = loadProtocolModule();
 /** Long enough for the compiler to have settled, and for every vCPU to have had its turn. */
 const WARM_UP_EVENTS = 1_500_000;
 const WARM_UP_EVENTS_PER_VCPU = 20;
@@ -100,7 +102,7 @@ function measure(vcpuCount: number, rounds: number): Measurement {
   installPlainAtomics();
   const scenario = scenarioOf(vcpuCount);
   const warmUpEvents = Math.max(WARM_UP_EVENTS, WARM_UP_EVENTS_PER_VCPU * vcpuCount);
-  const machine = new VirtualMachine(scenario, { checks: false });
+  const machine = new VirtualMachine(scenario, { checks: false, protocolModule });
   machine.run(MAX_TIME_NS, warmUpEvents);
   const nsPerEvent = Array.from({ length: rounds }, () => {
     const startNs = process.hrtime.bigint();
@@ -112,7 +114,7 @@ function measure(vcpuCount: number, rounds: number): Measurement {
 
 function countRound(scenario: Scenario, warmUpEvents: number): Counts {
   const observer = new Counter(scenario.vcpus.length);
-  const machine = new VirtualMachine(scenario, { checks: false, observer });
+  const machine = new VirtualMachine(scenario, { checks: false, observer, protocolModule });
   machine.run(MAX_TIME_NS, warmUpEvents);
   observer.counts = { switches: 0, publishes: 0, ticks: 0, halts: 0, wakes: 0 };
   machine.run(MAX_TIME_NS, ROUND_EVENTS);
