@@ -65,7 +65,7 @@ test("--json is one document of real runs", async () => {
   const { schema, ok, runs } = JSON.parse(stdout);
   assert.deepEqual([schema, ok, runs.length], ["stealclock.stress/1", true, 1]);
   const [{ protocol, torn, verdict, fault }] = runs;
-  assert.deepEqual([protocol, torn, verdict, fault.phases.length], ["shipped", 0, "clean", 3]);
+  assert.deepEqual([protocol, torn, verdict, fault.phases.length], ["shipped-wasm", 0, "clean", 3]);
 });
 
 test("a protocol file that hangs ends with 2", async (t) => {
