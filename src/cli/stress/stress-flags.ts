@@ -38,8 +38,8 @@ export function addStressFlags(command: Command): void {
       "how long to run, 1ms to 1d (default 5s); with --all a broken protocol gets 1s at most",
     )
     .option("--max-retries <n>", "after how many retries a read gives up, 1 to 100000 (default 10000)")
-    .option("--protocol-backend <backend>", "what emulate would run: wasm, atomics (default wasm)")
-    .option("--protocol <name>", "a protocol by name; shipped-wasm and shipped are the two backends")
+    .option("--protocol-backend <backend>", "which of the two that ship: wasm, atomics (default wasm, as emulate)")
+    .option("--protocol <name>", "a protocol by name; those that ship are shipped-wasm and shipped (atomics)")
     .option("--all", "every protocol in turn, those that ship last")
     .option("--protocol-file <file>", "a protocol of your own: a module that exports write and read")
     .option("--fault <name>", `let something go wrong in what ships: ${FAULTS.join(", ")}`)

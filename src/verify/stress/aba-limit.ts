@@ -103,7 +103,7 @@ export async function showAbaLimit(protocol: KnownProtocol): Promise<StressRun> 
 }
 
 function phaseOf({ sleep, torn }: SleptRead, comparesSteal: boolean): FaultPhase {
-  const steal = comparesSteal ? `, steal ${sleep.keepsSteal ? "as it was" : "changed"}` : "";
-  const name = `asleep for ${sleep.updates} updates${steal}`;
+  const after = comparesSteal ? `, steal ${sleep.keepsSteal ? "as it was" : "changed"}` : " updates";
+  const name = `asleep for ${sleep.updates}${after}`;
   return { name, updates: 1, reads: 1, accepted: 1, gaveUp: 0, torn: torn ? 1 : 0 };
 }
