@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import { shortCount } from "../src/cli/stress/stress-figures.js";
 import type { StressInstruments } from "../src/cli/stress/stress-instruments.js";
 import { StealclockError } from "../src/shared/errors.js";
-import { PROTOCOLS } from "../src/verify/protocols.js";
+import { ALL_PROTOCOLS, SHIPPED, SHIPPED_WASM } from "../src/verify/protocols.js";
 import type { StressOptions, StressRun } from "../src/verify/stress/stress-run.js";
 import { Captured, cli } from "./cli-helpers.js";
 import { protocolFile } from "./stress-helpers.js";
@@ -12,18 +12,21 @@ import { protocolFile } from "./stress-helpers.js";
 /** What a run of one second comes to: what is broken is torn, what is right is clean. */
 function runOf({ protocol, readers, pages }: StressOptions, changes: Partial<StressRun> = {}): StressRun {
   const isBroken = protocol.expected === "broken";
+  const hasSteals = protocol === SHIPPED || protocol === SHIPPED_WASM;
   return {
     protocol: protocol.name,
     expected: protocol.expected,
     readers,
     pages,
     updates: 2_000_000,
+    steals: hasSteals ? 1_200_000 : null,
     reads: 1_000_000,
     retries: 5_000_000,
     retriesPerRead: { p50: 1, p99: 20, max: 10_000 },
     gaveUp: 3,
     oddSeen: 100_000,
     changedSeen: 200_000,
+    stealsMet: hasSteals ? 150_000 : null,
     torn: isBroken ? 1_234 : 0,
     firstTearAtRead: isBroken ? 42 : null,
     durationNs: 1_000_000_000,
@@ -74,35 +77,75 @@ test("counts in three digits or so", () => {
 });
 
 describe("stealclock stress", () => {
-  test("the shipped protocol for 5 s, on all cores less one, is the default", async () => {
+  test("what emulate runs, for 5 s, on all cores less one, is the default", async () => {
     const run = fake();
     const { exitCode, stdout, stderr } = await stress([], run);
     assert.deepEqual([exitCode, stderr], [0, ""]);
     const [{ protocol, readers, pages, durationNs, maxRetries, fault }] = run.asked;
     assert.deepEqual(
       [run.asked.length, protocol.name, readers, pages, durationNs, maxRetries, fault],
-      [1, "shipped", 7, 1, 5_000_000_000, 10_000, undefined],
+      [1, "shipped-wasm", 7, 1, 5_000_000_000, 10_000, undefined],
     );
     assert.match(stdout, /^7 readers on 1 page, 1\.000 s\n/);
     assert.match(stdout, /ok: 1000000 reads beside 2000000 updates, 0 torn\.\n$/);
   });
 
-  test("--all runs every protocol in turn, the shipped one last and for the whole time", async () => {
+  test("--protocol-backend, or its name, chooses one of the two that ship; a fault is done to either", async () => {
+    for (const [args, name] of [
+      [["--protocol-backend", "wasm"], "shipped-wasm"],
+      [["--protocol-backend", "atomics"], "shipped"],
+      [["--protocol", "shipped-wasm"], "shipped-wasm"],
+      [["--protocol", "shipped"], "shipped"],
+    ] as const) {
+      for (const fault of [[], ["--fault", "writer-dies"]]) {
+        const run = fake();
+        assert.equal((await stress([...args, ...fault], run)).exitCode, 0);
+        assert.deepEqual(
+          run.asked.map((options) => [options.protocol.name, options.fault]),
+          [[name, fault[1]]],
+        );
+      }
+    }
+  });
+
+  test("how many updates wrote the steal alone is said where a protocol has them", async () => {
+    const sentence =
+      /(\S+): 1200000 of 2000000 updates wrote the steal alone; 150000 reads that met the writer at work accepted such a one\./g;
+    const saidOf = async (args: readonly string[]) =>
+      [...(await stress(args, fake())).stdout.replaceAll(/\s+/g, " ").matchAll(sentence)].map(([, name]) => name);
+    assert.deepEqual(await saidOf([]), ["shipped-wasm"]);
+    assert.deepEqual(await saidOf(["--all"]), ["shipped-wasm", "shipped"]);
+    assert.deepEqual(await saidOf(["--protocol", "no-odd-phase"]), []);
+    const nothing = await stress(
+      [],
+      fake(() => ({ stealsMet: 0, verdict: "proved nothing" })),
+    );
+    assert.equal(nothing.exitCode, 1);
+    assert.match(
+      nothing.stdout,
+      /proved nothing: no reader that met the writer at work accepted an\s+update of the steal alone\./,
+    );
+  });
+
+  test("--all runs every protocol in turn, those that ship last and for the whole time", async () => {
     const run = fake(survivesOrder, "es, arm");
     const { exitCode, stdout } = await stress(["--all", "--duration", "20s"], run);
     assert.equal(exitCode, 0);
     assert.deepEqual(
       run.asked.map(({ protocol }) => protocol.name),
-      PROTOCOLS.map(({ name }) => name),
+      ALL_PROTOCOLS.map(({ name }) => name),
     );
-    assert.equal(run.asked.at(-1)?.protocol.name, "shipped");
+    assert.deepEqual(
+      run.asked.slice(-2).map(({ protocol }) => protocol.name),
+      ["shipped-wasm", "shipped"],
+    );
     for (const { protocol, durationNs } of run.asked) {
       assert.equal(durationNs, protocol.expected === "broken" ? 1_000_000_000 : 20_000_000_000, protocol.name);
     }
     assert.match(stdout, /no-version-check +1234 +torn +stress, after 42 reads /);
     assert.match(stdout, / plain-payload +0 +survived +verify: es, arm /);
     assert.match(stdout, / shipped +0 +clean +- /);
-    assert.match(stdout, /ok: 19 protocols as known\.\n$/);
+    assert.match(stdout, /ok: 20 protocols as known\.\n$/);
   });
 
   test("why x86 shows no tear is said of what survived, and only where an order is what is missing", async () => {
@@ -131,10 +174,10 @@ describe("stealclock stress", () => {
     assert.equal(torn.exitCode, 1);
     assert.match(
       torn.stdout,
-      /shipped: 2 torn values accepted in 1000000 reads, the first at read 77 of its\s+reader\./,
+      /shipped-wasm: 2 torn values accepted in 1000000 reads, the first at read 77 of\s+its\s+reader\./,
     );
     const none = { oddSeen: 0, changedSeen: 0, gaveUp: 0, retries: 0, verdict: "proved nothing" } as const;
-    for (const name of ["shipped", "no-version-check"]) {
+    for (const name of ["shipped-wasm", "no-version-check"]) {
       const changes = { ...none, torn: 0, firstTearAtRead: null };
       const nothing = await stress(
         ["--protocol", name],
@@ -149,8 +192,11 @@ describe("stealclock stress", () => {
     const { exitCode, stdout } = await stress(["--all", "--json"], fake(survivesOrder, "es, arm"));
     assert.equal(exitCode, 0);
     const { schema, ok, runs } = JSON.parse(stdout);
-    assert.deepEqual([schema, ok, runs.length], ["stealclock.stress/1", true, PROTOCOLS.length]);
-    const { readers, pages, retriesPerRead, changedSeen, updateNs, readNs, stoppedEarly, fault, ...figures } = runs[0];
+    assert.deepEqual([schema, ok, runs.length], ["stealclock.stress/1", true, ALL_PROTOCOLS.length]);
+    const { readers, pages, retriesPerRead, changedSeen, updateNs, readNs, stoppedEarly, fault, ...rest } = runs[0];
+    const { steals, stealsMet, ...figures } = rest;
+    assert.deepEqual([steals, stealsMet], [null, null]);
+    assert.deepEqual([runs.at(-2).steals, runs.at(-2).stealsMet], [1_200_000, 150_000]);
     assert.deepEqual(figures, {
       protocol: "no-version-check",
       expected: "broken",
@@ -230,7 +276,22 @@ describe("stealclock stress", () => {
         /--fault: "reader-dies" is not a fault; accepted: writer-stalls, writer-dies, .*aba/,
       ],
       [["--all", "--protocol", "shipped"], /--protocol and --all: accepted: one of them/],
+      [["--all", "--protocol-backend", "wasm"], /--protocol-backend and --all: accepted: one of them/],
+      [
+        ["--protocol", "shipped", "--protocol-backend", "wasm"],
+        /--protocol and --protocol-backend: accepted: one of them/,
+      ],
+      [
+        ["--protocol-file", "mine.mjs", "--protocol-backend", "atomics"],
+        /--protocol-backend and --protocol-file: accepted: one of them/,
+      ],
+      [
+        ["--protocol-backend", "wsam"],
+        /--protocol-backend: "wsam" is not a backend of the protocol; accepted: .*mean wasm\?/,
+      ],
       [["--fault", "aba", "--all"], /--fault .* accepted: no --all with it/],
+      [["--fault", "aba", "--protocol", "no-odd-phase"], /--fault .* accepted: no --protocol no-odd-phase with it/],
+      [["--fault", "writer-dies", "--protocol-file", "mine.mjs"], /--fault .* accepted: no --protocol-file with it/],
       [["--fault", "aba", "--pages", "2"], /--fault .* accepted: no --pages with it/],
       [["--protocol-file", "/nowhere/mine.mjs"], /\/nowhere\/mine\.mjs: no such file; accepted: a JavaScript module/],
       [["--protocol-file", "/"], /\/: this is a folder/],
@@ -266,7 +327,7 @@ describe("stealclock stress", () => {
       stress: async (options) => {
         for (const ms of [500, 1_000]) {
           const elapsedNs = ms * 1_000_000;
-          options.onProgress?.({ elapsedNs, updates: 1, reads: 345_678, overlaps: 1, torn: 0 });
+          options.onProgress?.({ elapsedNs, updates: 1, reads: 345_678, overlaps: 1, stealsMet: 1, torn: 0 });
         }
         return runOf(options);
       },
@@ -277,7 +338,7 @@ describe("stealclock stress", () => {
     await cli(["stress"], { ...options, stderr });
     assert.equal(
       stderr.text,
-      "\r\u001B[Kshipped: 0.500 s, 346k reads, 0 torn\r\u001B[Kshipped: 1.000 s, 346k reads, 0 torn\r\u001B[K",
+      "\r\u001B[Kshipped-wasm: 0.500 s, 346k reads, 0 torn\r\u001B[Kshipped-wasm: 1.000 s, 346k reads, 0 torn\r\u001B[K",
     );
     assert.equal((await cli(["stress"], options)).stderr, "");
   });
@@ -305,10 +366,10 @@ describe("stealclock stress", () => {
     assert.match(proved.stdout, /ok as far as it went, stopped early: /);
     const unproved = await stopAt(1, [], { verdict: "stopped" });
     assert.equal(unproved.exitCode, 130);
-    assert.match(unproved.stdout, /shipped: stopped before it proved anything\.\nNothing was proved\.\n$/);
+    assert.match(unproved.stdout, /shipped-wasm: stopped before it proved anything\.\nNothing was proved\.\n$/);
     const inTheMiddle = await stopAt(3, ["--all"], {});
     assert.deepEqual([inTheMiddle.exitCode, inTheMiddle.asked], [130, 3]);
-    assert.match(inTheMiddle.stdout, /Stopped: 3 of 19 protocols were run\. 3 protocols as known\.\n$/);
+    assert.match(inTheMiddle.stdout, /Stopped: 3 of 20 protocols were run\. 3 protocols as known\.\n$/);
     const torn = await stopAt(1, [], { verdict: "torn", torn: 1, firstTearAtRead: 3 });
     assert.equal(torn.exitCode, 1);
     const { stdout } = await stopAt(2, ["--all", "--json"], {});

@@ -10,8 +10,12 @@ import { protocolFile, readWith, WRITE } from "./stress-helpers.js";
 const MAIN = join(__dirname, "../src/cli/main.js");
 
 /** Runs the command as a process of its own, to its end: what leaves a thread behind never comes to one. */
-async function run(args: readonly string[], whileItRuns: (child: ChildProcess) => Promise<void> = async () => {}) {
-  const child = spawn(process.execPath, [MAIN, "stress", ...args], { stdio: ["ignore", "pipe", "pipe"] });
+async function run(
+  args: readonly string[],
+  whileItRuns: (child: ChildProcess) => Promise<void> = async () => {},
+  nodeFlags: readonly string[] = [],
+) {
+  const child = spawn(process.execPath, [...nodeFlags, MAIN, "stress", ...args], { stdio: ["ignore", "pipe", "pipe"] });
   let stdout = "";
   let stderr = "";
   child.stdout.on("data", (chunk: Buffer) => {
@@ -59,13 +63,38 @@ test("the death of a part ends the process with 1, names it, and prints no resul
   }
 });
 
+test("a run of many threads says nothing of them on stderr", async () => {
+  // More of them than Node takes listeners of one kind for.
+  const { stderr } = await run(["--readers", "16", "--duration", "1ms"]);
+  assert.doesNotMatch(stderr, /Warning/);
+});
+
+test("where WebAssembly can't be had the Atomics backend is run, and that is said; asked for by name it is refused", async () => {
+  const jitless = (args: readonly string[]) => run(args, async () => {}, ["--jitless"]);
+  const unasked = await jitless(["--fault", "aba"]);
+  assert.equal(unasked.exitCode, 0);
+  assert.match(unasked.stderr, /^stealclock: the wasm protocol backend can't be loaded; atomics are used instead$/m);
+  assert.match(unasked.stdout, /ok: 3 reads beside 3 updates, 1 torn\.\n$/);
+  for (const args of [
+    ["--protocol", "shipped-wasm"],
+    ["--protocol-backend", "wasm"],
+  ]) {
+    const { exitCode, stdout, stderr } = await jitless(args);
+    assert.deepEqual([exitCode, stdout], [2, ""]);
+    assert.match(
+      stderr,
+      /^stealclock: the wasm protocol backend can't be loaded \(.*\); --protocol-backend atomics does/m,
+    );
+  }
+});
+
 test("--json is one document of real runs", async () => {
   const { exitCode, stdout, stderr } = await run(["--fault", "writer-dies", "--duration", "300ms", "--json"]);
   assert.deepEqual([exitCode, stderr], [0, ""]);
   const { schema, ok, runs } = JSON.parse(stdout);
   assert.deepEqual([schema, ok, runs.length], ["stealclock.stress/1", true, 1]);
   const [{ protocol, torn, verdict, fault }] = runs;
-  assert.deepEqual([protocol, torn, verdict, fault.phases.length], ["shipped", 0, "clean", 3]);
+  assert.deepEqual([protocol, torn, verdict, fault.phases.length], ["shipped-wasm", 0, "clean", 3]);
 });
 
 test("a protocol file that hangs ends with 2", async (t) => {

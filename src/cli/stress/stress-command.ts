@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { StealclockError } from "../../shared/errors.js";
 import { NS_PER_SECOND } from "../../shared/units.js";
-import { type KnownProtocol, PROTOCOLS } from "../../verify/protocols.js";
+import { ALL_PROTOCOLS, type KnownProtocol } from "../../verify/protocols.js";
 import type { StressOptions } from "../../verify/stress/stress-run.js";
 import type { CliContext } from "../context.js";
 import type { Outputs } from "../run-emulate.js";
@@ -37,10 +37,12 @@ export function addStressCommand(
     )
     .helpOption("-h, --help", "show this")
     .showHelpAfterError("stealclock: accepted: see stealclock stress --help")
-    .addHelpText("after", `\nProtocols: ${PROTOCOLS.map(({ name }) => name).join(", ")}.\n${EXAMPLES}`);
+    .addHelpText("after", `\nProtocols: ${ALL_PROTOCOLS.map(({ name }) => name).join(", ")}.\n${EXAMPLES}`);
   addStressFlags(command);
   command.action(async () => {
-    const flags = readStressFlags(command, context.machine().cores);
+    const flags = readStressFlags(command, context.machine().cores, (message) =>
+      outputs.stderr.write(`stealclock: ${message}\n`),
+    );
     finish(await new StressCommand(flags, context, outputs).run());
   });
 }
@@ -52,6 +54,7 @@ Examples:
   stealclock stress --protocol payload-before-odd
   stealclock stress --all --json
   stealclock stress --protocol-file my-protocol.mjs
+  stealclock stress --protocol-backend atomics
   stealclock stress --fault writer-dies
 
 Exit codes: 0 came out as it has to, 1 a torn value, nothing proved or a part died, 2 bad input,

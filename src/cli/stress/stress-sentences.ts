@@ -1,15 +1,16 @@
 import { count } from "../../shared/text.js";
-import { PROTOCOLS } from "../../verify/protocols.js";
+import { ALL_PROTOCOLS, SHIPPED_WASM } from "../../verify/protocols.js";
 import type { Fault, StressRun } from "../../verify/stress/stress-run.js";
 import type { JudgedRun } from "./judged-run.js";
 
 /**
- * What the figures mean: what did not come out as it has to, what can't be seen on this machine, and the outcome.
+ * What the figures mean: what of the work was of the steal alone, what did not come out as it has to, what can't be seen on this machine, and the outcome.
  *
  * @param arch the processor's, as process.arch says it
  */
 export function stressSentences(judged: readonly JudgedRun[], planned: number, arch: string = process.arch): string[] {
   return [
+    ...judged.flatMap(stealSentence),
     ...judged.flatMap(troubleOf),
     ...faultSentences(judged),
     ...survivorSentences(judged, arch),
@@ -45,8 +46,11 @@ function troubleOf({ run, ok, killingModel }: JudgedRun): string[] {
   }
 }
 
-function whatWasNotMet({ fault, oddSeen, changedSeen, gaveUp, retries }: StressRun): string {
+function whatWasNotMet({ fault, oddSeen, changedSeen, gaveUp, retries, stealsMet }: StressRun): string {
   const metNothing = oddSeen + changedSeen + gaveUp + retries === 0;
+  if (fault === null && !metNothing && stealsMet === 0) {
+    return "no reader that met the writer at work accepted an update of the steal alone";
+  }
   if (fault === null || metNothing) return "no reader met an odd version or a change in the middle of a read";
   return "not every reader met the fault and read on after it";
 }
@@ -63,12 +67,15 @@ const FAULT_SENTENCES: Partial<Record<Fault, string>> = {
     "and accepts words of two updates. One more or one less is noticed. (Shown by placing the version.) At 1000 " +
     "updates a second such a sleep takes 24.8 days.",
 };
+const STEAL_SENTENCE =
+  " This backend compares the steal along with the version: a sleep in which the steal grew is noticed all the same.";
 
 /** What a fault has shown, where it came out as it has to. */
 function faultSentences(judged: readonly JudgedRun[]): string[] {
-  return judged.flatMap(({ run: { fault }, ok }) => {
+  return judged.flatMap(({ run: { fault, protocol }, ok }) => {
     const sentence = fault === null ? undefined : FAULT_SENTENCES[fault.name];
-    return ok === true && sentence !== undefined ? [sentence] : [];
+    if (ok !== true || sentence === undefined) return [];
+    return [fault?.name === "aba" && protocol === SHIPPED_WASM.name ? sentence + STEAL_SENTENCE : sentence];
   });
 }
 
@@ -94,10 +101,17 @@ const X86 = ["x64", "ia32"];
 /** Names of models that keep loads, and stores, in order. */
 const TEARS_IN_ORDER = /\b(sc|x86|tso)\b/;
 
+/** How much of a run was about updates of the steal alone, where the protocol has them. */
+function stealSentence({ run: { protocol, updates, steals, stealsMet } }: JudgedRun): string[] {
+  if (steals === null || stealsMet === null) return [];
+  const met = `${count(stealsMet, "read")} that met the writer at work accepted such a one`;
+  return [`${protocol}: ${steals} of ${count(updates, "update")} wrote the steal alone; ${met}.`];
+}
+
 /** A run proves nothing of an ordering that this processor keeps anyway. */
 function unknownSentences(judged: readonly JudgedRun[]): string[] {
   return judged
-    .filter(({ run, ok }) => ok === true && PROTOCOLS.every(({ name }) => name !== run.protocol))
+    .filter(({ run, ok }) => ok === true && ALL_PROTOCOLS.every(({ name }) => name !== run.protocol))
     .map(
       ({ run }) =>
         "A run shows no ordering that is missing where the processor keeps it anyway, as x86 does: see stealclock verify " +

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { StealclockError } from "../../shared/errors.js";
-import { EXPLORED_PROTOCOLS, type KnownProtocol } from "../../verify/protocols.js";
+import { ALL_PROTOCOLS, type KnownProtocol } from "../../verify/protocols.js";
 import { type VerifyResult, verifyProtocol } from "../../verify/run/verify-protocol.js";
 import type { CliContext } from "../context.js";
 import type { Outputs } from "../run-emulate.js";
@@ -39,7 +39,7 @@ export function addVerifyCommand(
     )
     .helpOption("-h, --help", "show this")
     .showHelpAfterError("stealclock: accepted: see stealclock verify --help")
-    .addHelpText("after", `\nProtocols: ${EXPLORED_PROTOCOLS.map(({ name }) => name).join(", ")}.\n${EXAMPLES}`);
+    .addHelpText("after", `\nProtocols: ${ALL_PROTOCOLS.map(({ name }) => name).join(", ")}.\n${EXAMPLES}`);
   addVerifyFlags(command);
   command.action(async () => {
     finish(await new VerifyCommand(readVerifyFlags(command), context, outputs).run());

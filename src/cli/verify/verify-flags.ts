@@ -3,7 +3,7 @@ import type { Range } from "../../engine/scenario-limits.js";
 import { StealclockError } from "../../shared/errors.js";
 import { type Bounds, DEFAULT_BOUNDS } from "../../verify/check/check-under-model.js";
 import { MODEL_NAMES, type ModelName } from "../../verify/models/model.js";
-import { EXPLORED_PROTOCOLS, type KnownProtocol, protocolOfFile } from "../../verify/protocols.js";
+import { ALL_PROTOCOLS, type KnownProtocol, protocolOfFile } from "../../verify/protocols.js";
 import { givenFlags, readFlag } from "../given-flags.js";
 import { readInputFile } from "../input-file.js";
 import { PROTOCOL_FILE } from "../protocol-file.js";
@@ -58,10 +58,10 @@ function selectProtocols(name: unknown, file: unknown): readonly KnownProtocol[]
     readInputFile(String(file), PROTOCOL_FILE);
     return [protocolOfFile(String(file))];
   }
-  if (name === undefined) return EXPLORED_PROTOCOLS;
-  const names = EXPLORED_PROTOCOLS.map((protocol) => protocol.name);
+  if (name === undefined) return ALL_PROTOCOLS;
+  const names = ALL_PROTOCOLS.map((protocol) => protocol.name);
   const chosen = readFlag("--protocol", name, (value) => asChoice(value, "a protocol", names));
-  return EXPLORED_PROTOCOLS.filter((protocol) => protocol.name === chosen);
+  return ALL_PROTOCOLS.filter((protocol) => protocol.name === chosen);
 }
 
 /** In the order of MODEL_NAMES, each once. */

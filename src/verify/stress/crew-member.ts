@@ -19,6 +19,8 @@ export class CrewMember {
   readonly name: string;
   ready = false;
   repairs = true;
+  /** Its protocol has a writeSteal(). */
+  writesSteal = false;
   report: ThreadReport | null = null;
   trouble: ThreadTrouble | null = null;
   ended = false;
@@ -28,8 +30,8 @@ export class CrewMember {
   readonly #role: ThreadTask["role"];
   readonly #control: Int32Array;
   readonly #base: number;
-  #doneBefore = 0;
-  #lastDone = 0;
+  readonly #done = new WrappedCount();
+  readonly #steals = new WrappedCount();
   #lastSeen = "";
   #quietLooks = 0;
 
@@ -43,8 +45,8 @@ export class CrewMember {
       resourceLimits: { maxOldGenerationSizeMb: HEAP_MB },
       stdout: true,
     });
-    // What a protocol prints is no part of the result.
-    this.#worker.stdout.pipe(process.stderr, { end: false });
+    // What a protocol prints is no part of the result. No pipe: each leaves listeners, of which ten are held for a leak.
+    this.#worker.stdout.on("data", (chunk: Uint8Array) => process.stderr.write(chunk));
     this.#worker.on("message", (message: ThreadMessage) => this.#hear(message));
     this.#worker.on("error", (error: unknown) =>
       this.#fail({ kind: "died", message: error instanceof Error ? error.message : String(error) }),
@@ -70,12 +72,14 @@ export class CrewMember {
     return Atomics.load(this.#control, this.#base + word);
   }
 
-  /** Updates or reads done so far. It has to be asked for every now and then: the shared word wraps at 2^32. */
+  /** Updates or reads done so far. */
   get done(): number {
-    const last = this.seen(ThreadWord.Done);
-    this.#doneBefore += (last - this.#lastDone) >>> 0;
-    this.#lastDone = last;
-    return this.#doneBefore;
+    return this.#done.at(this.seen(ThreadWord.Done));
+  }
+
+  /** Updates so far that wrote the steal alone. */
+  get steals(): number {
+    return this.#steals.at(this.seen(ThreadWord.Steals));
   }
 
   /**
@@ -85,7 +89,7 @@ export class CrewMember {
    */
   lookIfQuiet(): number {
     const state = this.seen(ThreadWord.State);
-    const seen = `${state} ${this.done}`;
+    const seen = `${state} ${this.done} ${this.steals}`;
     const isIdle = this.isOver || state === ThreadState.Ready || state === ThreadState.Parked;
     this.#quietLooks = isIdle || seen !== this.#lastSeen ? 0 : this.#quietLooks + 1;
     this.#lastSeen = seen;
@@ -93,11 +97,20 @@ export class CrewMember {
   }
 
   /** What the protocol's code is at in this thread, for messages. */
-  get calling(): "its module" | "write()" | "read()" {
-    const state = this.seen(ThreadWord.State);
-    if (state === ThreadState.Loading) return "its module";
-    if (state === ThreadState.ProbingWrite) return "write()";
-    return state === ThreadState.ProbingRead || this.#role === "reader" ? "read()" : "write()";
+  get calling(): string {
+    switch (this.seen(ThreadWord.State)) {
+      case ThreadState.Loading:
+        return "its module";
+      case ThreadState.ProbingWrite:
+        return "write()";
+      case ThreadState.ProbingWriteSteal:
+        return "writeSteal()";
+      case ThreadState.ProbingRead:
+        return "read()";
+      default:
+        if (this.#role === "reader") return "read()";
+        return this.writesSteal ? "write() or writeSteal()" : "write()";
+    }
   }
 
   /** Ends the thread wherever it is. */
@@ -117,6 +130,7 @@ export class CrewMember {
       case "ready":
         this.ready = true;
         this.repairs = message.repairs;
+        this.writesSteal = message.writesSteal;
         return;
       case "report":
         this.report = message.report;
@@ -130,6 +144,19 @@ export class CrewMember {
   /** The first trouble tells; what follows from it does not. */
   #fail(trouble: ThreadTrouble): void {
     if (!this.mayDie) this.trouble ??= trouble;
+  }
+}
+
+/** A count out of a shared word that wraps at 2^32. It has to be looked at every now and then. */
+class WrappedCount {
+  #count = 0;
+  #last = 0;
+
+  /** @param word as it is now */
+  at(word: number): number {
+    this.#count += (word - this.#last) >>> 0;
+    this.#last = word;
+    return this.#count;
   }
 }
 

@@ -8,6 +8,8 @@ export interface ReadTally {
   oddSeen: number;
   /** Reads across which the harness saw the version change. */
   changedSeen: number;
+  /** Reads that met the writer at work and accepted an update of the steal alone. */
+  stealsMet: number;
   /** Accepted words that were not exactly one update's, or not the accepted version's. */
   torn: number;
   /** How many reads that reader had begun when it accepted the first torn value; 0 for none. */
@@ -15,7 +17,7 @@ export interface ReadTally {
 }
 
 export function emptyTally(): ReadTally {
-  return { reads: 0, retries: 0, gaveUp: 0, oddSeen: 0, changedSeen: 0, torn: 0, firstTearAtRead: 0 };
+  return { reads: 0, retries: 0, gaveUp: 0, oddSeen: 0, changedSeen: 0, stealsMet: 0, torn: 0, firstTearAtRead: 0 };
 }
 
 /** Sums, and of the first tears the earliest. */
@@ -27,6 +29,7 @@ export function mergeTallies(tallies: readonly ReadTally[]): ReadTally {
     merged.gaveUp += tally.gaveUp;
     merged.oddSeen += tally.oddSeen;
     merged.changedSeen += tally.changedSeen;
+    merged.stealsMet += tally.stealsMet;
     merged.torn += tally.torn;
     if (tally.firstTearAtRead === 0) continue;
     const isEarlier = merged.firstTearAtRead === 0 || tally.firstTearAtRead < merged.firstTearAtRead;

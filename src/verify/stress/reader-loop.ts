@@ -8,7 +8,7 @@ import { PHASES, STOP, ThreadWord } from "./stress-memory.js";
 import type { ThreadControl } from "./thread-control.js";
 import type { FaultTrap } from "./thread-fault.js";
 import { LATENCY_EVERY, type ThreadReport } from "./thread-task.js";
-import { isOneUpdate, updateOf, updateOfVersion } from "./update-words.js";
+import { isOneUpdate, stealsIn, updateOf, versionOf } from "./update-words.js";
 
 export interface ReaderParts {
   readonly protocol: Protocol;
@@ -38,6 +38,7 @@ class Reader {
   #phase = 0;
   #gaveUp = 0;
   #overlaps = 0;
+  #stealsMet = 0;
   #torn = 0;
 
   constructor(parts: ReaderParts) {
@@ -63,7 +64,9 @@ class Reader {
     const { protocol, control, maxRetries } = this.#parts;
     this.reads++;
     // The harness's own two looks: whatever the read makes of it, was the writer at work meanwhile? The first stands
-    // before all accesses of the read and the second after them, as every access through Atomics keeps its place.
+    // before all accesses of the read and the second after them, as every access through Atomics keeps its place. To a page
+    // of 64-bit fields they are of another size, between which ECMAScript promises no order; a processor does, in one
+    // thread, and what it may cost is a count: no verdict on a read rests on them.
     const before = Atomics.load(words, VERSION_WORD);
     const returned =
       this.reads % LATENCY_EVERY === 0 ? this.#timedRead(words) : protocol.read(words, this.#out, maxRetries);
@@ -71,7 +74,7 @@ class Reader {
     const retries = checkedRetries(returned, maxRetries);
     const tally = this.#tallyNow();
     tally.reads++;
-    this.#noteOverlap(tally, before, after, retries);
+    const metTheWriter = this.#noteOverlap(tally, before, after, retries);
     if (retries === GAVE_UP) {
       tally.gaveUp++;
       control.show(ThreadWord.GaveUp, ++this.#gaveUp);
@@ -79,6 +82,9 @@ class Reader {
       if (tally.torn === 0) tally.firstTearAtRead = this.reads;
       tally.torn++;
       control.show(ThreadWord.Torn, ++this.#torn);
+    } else if (metTheWriter && stealsIn(this.#out) > 0) {
+      tally.stealsMet++;
+      control.show(ThreadWord.StealsMet, ++this.#stealsMet);
     }
     const tries = retries === GAVE_UP ? maxRetries : retries;
     tally.retries += tries;
@@ -101,18 +107,20 @@ class Reader {
     return returned;
   }
 
-  #noteOverlap(tally: ReadTally, before: number, after: number, retries: number): void {
+  /** @returns whether the read met the writer at work */
+  #noteOverlap(tally: ReadTally, before: number, after: number, retries: number): boolean {
     const isOdd = ((before | after) & 1) !== 0;
     if (isOdd) tally.oddSeen++;
     if (before !== after) tally.changedSeen++;
-    if (isOdd || before !== after || retries !== 0) this.#parts.control.show(ThreadWord.Overlaps, ++this.#overlaps);
+    if (!isOdd && before === after && retries === 0) return false;
+    this.#parts.control.show(ThreadWord.Overlaps, ++this.#overlaps);
+    return true;
   }
 
   #isWhole(): boolean {
     if (!isOneUpdate(this.#out)) return false;
     const { protocol } = this.#parts;
     if (protocol.acceptedVersion === undefined) return true;
-    const version = protocol.acceptedVersion();
-    return (version & 1) === 0 && updateOf(this.#out) === (updateOfVersion(version) | 0);
+    return versionOf(updateOf(this.#out)) === (protocol.acceptedVersion() | 0);
   }
 }

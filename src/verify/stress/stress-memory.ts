@@ -1,10 +1,13 @@
+import { allocateMemory, type MachineMemory } from "../../shared/machine-memory.js";
 import { GUEST_PAGE_BYTES } from "../../shared/pvclock-page.js";
 import { PROTOCOL_WORDS } from "../protocol.js";
 import { layFirstUpdate } from "./update-words.js";
 
 /** What the threads of a run share: the pages, and beside them the words by which the run is led. */
 export interface StressMemory {
-  readonly pages: SharedArrayBuffer;
+  /** The pages, and after them one for each thread to try the protocol on. */
+  readonly ram: MachineMemory;
+  readonly pageCount: number;
   readonly control: SharedArrayBuffer;
 }
 
@@ -35,17 +38,22 @@ export const ThreadWord = {
   /** Reads that met an odd version or a change, modulo 2^32. */
   Overlaps: 3,
   Torn: 4,
+  /** Updates that wrote the steal alone, modulo 2^32. */
+  Steals: 5,
+  /** Reads that met the writer at work and accepted such an update, modulo 2^32. */
+  StealsMet: 6,
 } as const;
 
 export const ThreadState = {
   Loading: 0,
   ProbingWrite: 1,
-  ProbingRead: 2,
-  Ready: 3,
-  Running: 4,
-  Parked: 5,
+  ProbingWriteSteal: 2,
+  ProbingRead: 3,
+  Ready: 4,
+  Running: 5,
+  Parked: 6,
   /** Its JavaScript has ended, however; its thread is about to. */
-  Leaving: 6,
+  Leaving: 7,
 } as const;
 
 /** Where a thread's words begin. @param slot 0 and on, one for each thread of a run */
@@ -53,15 +61,33 @@ export function threadBase(slot: number): number {
   return (3 + slot) * LINE_WORDS;
 }
 
-/** Pages of update 0 at version 0. */
-export function createStressMemory(pageCount: number, threads: number): StressMemory {
-  const pages = new SharedArrayBuffer(pageCount * GUEST_PAGE_BYTES);
-  for (const words of pagesOf(pages)) layFirstUpdate(words);
-  return { pages, control: new SharedArrayBuffer(threadBase(threads) * Int32Array.BYTES_PER_ELEMENT) };
+/**
+ * Pages of update 0 at version 0.
+ *
+ * @param module the WebAssembly protocol's, which lives in the memory that it works on; null for any other
+ */
+export function createStressMemory(
+  pageCount: number,
+  threads: number,
+  module: WebAssembly.Module | null = null,
+): StressMemory {
+  const ram = allocateMemory((pageCount + threads) * GUEST_PAGE_BYTES, threads, module);
+  const control = new SharedArrayBuffer(threadBase(threads) * Int32Array.BYTES_PER_ELEMENT);
+  const memory: StressMemory = { ram, pageCount, control };
+  for (let page = 0; page < pageCount + threads; page++) layFirstUpdate(pageAt(memory, page));
+  return memory;
 }
 
 /** The words of each page. */
-export function pagesOf(pages: SharedArrayBuffer): Int32Array[] {
-  const pageCount = pages.byteLength / GUEST_PAGE_BYTES;
-  return Array.from({ length: pageCount }, (_, page) => new Int32Array(pages, page * GUEST_PAGE_BYTES, PROTOCOL_WORDS));
+export function pagesOf(memory: StressMemory): Int32Array[] {
+  return Array.from({ length: memory.pageCount }, (_, page) => pageAt(memory, page));
+}
+
+/** A page that nobody but this thread touches. */
+export function ownPageOf(memory: StressMemory, slot: number): Int32Array {
+  return pageAt(memory, memory.pageCount + slot);
+}
+
+function pageAt({ ram }: StressMemory, page: number): Int32Array {
+  return new Int32Array(ram.buffer, page * GUEST_PAGE_BYTES, PROTOCOL_WORDS);
 }

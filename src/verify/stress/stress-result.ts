@@ -10,6 +10,8 @@ export interface Finished {
   readonly reports: readonly ThreadReport[];
   /** Of all writers, those that died included. */
   readonly updates: number;
+  /** Of these, those of the steal alone; null where the protocol has no writeSteal(). */
+  readonly steals: number | null;
   readonly durationNs: Ns;
   readonly stoppedEarly: boolean;
   readonly repairs: boolean;
@@ -21,24 +23,28 @@ export interface Finished {
 /** Merges what the threads counted, and judges it. */
 export function resultOf(options: StressOptions, finished: Finished): StressRun {
   const { protocol, readers, pages } = options;
-  const { reports, updates, durationNs, stoppedEarly, repairs, fault, faultMet } = finished;
+  const { reports, updates, steals, durationNs, stoppedEarly, repairs, fault, faultMet } = finished;
   const readersReports = reports.filter(({ role }) => role === "reader");
   const tally = mergeTallies(readersReports.flatMap(({ tallies }) => tallies));
-  const { reads, retries, gaveUp, oddSeen, changedSeen, torn, firstTearAtRead } = tally;
+  const { reads, retries, gaveUp, oddSeen, changedSeen, stealsMet, torn, firstTearAtRead } = tally;
   const { name, expected } = protocol;
-  const provedSomething = metTheWriter(tally) && faultMet;
+  // A run with a fault is about that; it may be too short for more.
+  const stealsTried = steals === null || fault !== null || stealsMet > 0;
+  const provedSomething = metTheWriter(tally) && stealsTried && faultMet;
   return {
     protocol: name,
     expected,
     readers,
     pages,
     updates,
+    steals,
     reads,
     retries,
     retriesPerRead: spreadOfCounts(mergeCounts(readersReports)),
     gaveUp,
     oddSeen,
     changedSeen,
+    stealsMet: steals === null ? null : stealsMet,
     torn,
     firstTearAtRead: firstTearAtRead === 0 ? null : firstTearAtRead,
     durationNs,

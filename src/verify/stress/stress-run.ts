@@ -35,6 +35,8 @@ export interface StressProgress {
   readonly reads: number;
   /** Reads that met the writer at work. */
   readonly overlaps: number;
+  /** Of these, those that accepted an update of the steal alone. */
+  readonly stealsMet: number;
   readonly torn: number;
 }
 
@@ -43,7 +45,8 @@ export interface StressProgress {
  * - torn: a torn value was accepted
  * - survived: a protocol that is known to be broken showed no tear here
  * - not repaired: a page that a dead writer left odd stays odd
- * - proved nothing: no reader met an odd version or a change in the middle of a read
+ * - proved nothing: no reader met an odd version or a change in the middle of a read; or, where the protocol has a
+ *   writeSteal(), none that did accepted an update of the steal alone
  * - stopped: ended early, before it proved anything
  */
 export type Verdict = "clean" | "torn" | "survived" | "not repaired" | "proved nothing" | "stopped";
@@ -62,6 +65,8 @@ export interface StressRun {
   readonly readers: number;
   readonly pages: number;
   readonly updates: number;
+  /** Those of the updates that wrote the steal alone; null where the protocol has no writeSteal(). */
+  readonly steals: number | null;
   readonly reads: number;
   /** Over all reads; a read that gave up counts with its bound. */
   readonly retries: number;
@@ -71,6 +76,8 @@ export interface StressRun {
   readonly oddSeen: number;
   /** Reads across which the version was seen to change. */
   readonly changedSeen: number;
+  /** Reads that met the writer at work and accepted an update of the steal alone; null as for steals. */
+  readonly stealsMet: number | null;
   readonly torn: number;
   /** How many reads its reader had begun when the first torn value was accepted. */
   readonly firstTearAtRead: number | null;

@@ -12,7 +12,7 @@ import { ThreadTeam } from "./thread-team.js";
  *   when the signal came before anything ran
  */
 export async function stress(options: StressOptions): Promise<StressRun> {
-  if (options.fault === "aba") return showAbaLimit();
+  if (options.fault === "aba") return showAbaLimit(options.protocol);
   const team = new ThreadTeam(options);
   try {
     return await runTeam(team, options);
@@ -44,6 +44,7 @@ async function runTeam(team: ThreadTeam, options: StressOptions): Promise<Stress
   return resultOf(options, {
     reports,
     updates: team.updates,
+    steals: team.steals,
     durationNs: endNs,
     stoppedEarly: isStopped() && endNs < durationNs,
     repairs,

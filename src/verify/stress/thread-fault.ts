@@ -1,4 +1,4 @@
-import { interruptAccess } from "./interrupt-access.js";
+import type { InterruptAccess } from "./interrupt-access.js";
 import { FAULT_WORD, FaultState, ThreadState, ThreadWord } from "./stress-memory.js";
 import type { ThreadControl } from "./thread-control.js";
 import type { ThreadFault, ThreadTask } from "./thread-task.js";
@@ -11,13 +11,15 @@ const EXIT_CODE = 9;
 /** Strikes this thread in the middle of an update or a read, once armed: the protocol's own code is not touched. */
 export class FaultTrap {
   readonly #fault: ThreadFault;
+  readonly #interrupt: InterruptAccess;
   readonly #access: "load" | "store";
   readonly #words: Int32Array;
   readonly #control: ThreadControl;
   #isSet = false;
 
-  constructor(fault: ThreadFault, { role, memory }: ThreadTask, control: ThreadControl) {
+  constructor(fault: ThreadFault, interrupt: InterruptAccess, { role, memory }: ThreadTask, control: ThreadControl) {
     this.#fault = fault;
+    this.#interrupt = interrupt;
     this.#access = role === "writer" ? "store" : "load";
     this.#words = new Int32Array(memory.control);
     this.#control = control;
@@ -28,7 +30,7 @@ export class FaultTrap {
     // Ordered against nothing: an update more or less before it strikes does no harm.
     if (this.#isSet || Atomics.load(this.#words, FAULT_WORD) !== FaultState.Armed) return;
     this.#isSet = true;
-    interruptAccess(this.#access, page, STRUCK_WORD, () => this.#strike());
+    this.#interrupt(this.#access, page, STRUCK_WORD, () => this.#strike());
   }
 
   #strike(): void {

@@ -21,7 +21,7 @@ export interface ThreadTask {
 
 /** What a thread sends. Errors cross as text. */
 export type ThreadMessage =
-  | { readonly kind: "ready"; readonly repairs: boolean }
+  | { readonly kind: "ready"; readonly repairs: boolean; readonly writesSteal: boolean }
   /** The protocol did what a protocol must not. */
   | { readonly kind: "protocol failed"; readonly message: string }
   | { readonly kind: "report"; readonly report: ThreadReport };

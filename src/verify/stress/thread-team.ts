@@ -1,6 +1,7 @@
-import { PROTOCOLS } from "../protocols.js";
+import { ALL_PROTOCOLS } from "../protocols.js";
 import { Crew } from "./crew.js";
 import { type CrewMember, readerName, WRITER_NAME } from "./crew-member.js";
+import { moduleOf } from "./protocol-on-trial.js";
 import { COMMAND_WORD, createStressMemory, FAULT_WORD, type StressMemory, ThreadWord } from "./stress-memory.js";
 import type { Fault, StressOptions, StressProgress } from "./stress-run.js";
 import type { ThreadFault, ThreadTask } from "./thread-task.js";
@@ -33,12 +34,13 @@ export class ThreadTeam {
   constructor(options: StressOptions) {
     const { protocol, readers, pages, readersApart = false, fault } = options;
     this.#options = options;
-    this.#memory = createStressMemory(pages, WRITER_SLOTS + readers);
+    const createMemory = () => createStressMemory(pages, WRITER_SLOTS + readers, moduleOf(protocol.layout));
+    this.#memory = createMemory();
     this.#control = new Int32Array(this.#memory.control);
-    const isUsersOwn = !PROTOCOLS.some(({ file }) => file === protocol.file);
+    const isUsersOwn = !ALL_PROTOCOLS.some(({ file }) => file === protocol.file);
     this.crew = new Crew(this.#memory.control, { name: protocol.name, isUsersOwn });
     this.#startWriter(faultOf(WRITER_FAULTS, fault));
-    const memory = readersApart ? { ...this.#memory, pages: createStressMemory(pages, 0).pages } : this.#memory;
+    const memory = readersApart ? { ...this.#memory, ram: createMemory().ram } : this.#memory;
     this.readers = Array.from({ length: readers }, (_, reader) =>
       this.crew.start(
         readerName(reader),
@@ -67,6 +69,11 @@ export class ThreadTeam {
     return this.#writers.reduce((sum, { done }) => sum + done, 0);
   }
 
+  /** Of all writers so far, those that wrote the steal alone; null where the protocol has none. */
+  get steals(): number | null {
+    return this.writer.writesSteal ? this.#writers.reduce((sum, { steals }) => sum + steals, 0) : null;
+  }
+
   progress(elapsedNs: number): StressProgress {
     const sumOf = (count: (reader: CrewMember) => number) => this.readers.reduce((sum, one) => sum + count(one), 0);
     return {
@@ -74,6 +81,7 @@ export class ThreadTeam {
       updates: this.updates,
       reads: sumOf(({ done }) => done),
       overlaps: sumOf((reader) => reader.seen(ThreadWord.Overlaps) >>> 0),
+      stealsMet: sumOf((reader) => reader.seen(ThreadWord.StealsMet) >>> 0),
       torn: sumOf((reader) => reader.seen(ThreadWord.Torn) >>> 0),
     };
   }
