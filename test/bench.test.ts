@@ -67,10 +67,11 @@ describe("a run of the bench", () => {
   });
 
   it("measures threads against each other, alone first", async () => {
-    const { results } = await measureOnce("contended");
+    const { machine, results } = await measureOnce("contended");
+    const measured = machine.compiler === null ? results.filter(({ name }) => !name.startsWith("native.")) : results;
     const names = results.map(({ name }) => name);
-    assert.ok(Number(results.find(({ name }) => name === "reads.reader-alone")?.median) > 0);
-    assert.ok(Number(results.find(({ name }) => name === "native.reads.reader-alone")?.median) > 0);
+    for (const { name, median } of measured)
+      if (name.endsWith("reads.reader-alone")) assert.ok(Number(median) > 0, name);
     for (const name of [
       "updates.writer-alone",
       "reads.1-reader",
@@ -79,7 +80,7 @@ describe("a run of the bench", () => {
     ]) {
       assert.ok(names.includes(name), name);
     }
-    for (const row of results) {
+    for (const row of measured) {
       // In so short a time a reader may well meet no update, or have none of its reads accepted.
       const mayBeNone = row.unit === "retries/read" || row.unit === "reads/s";
       if (mayBeNone) assert.ok(Number(row.median) >= 0 && row.samples === 1, row.name);

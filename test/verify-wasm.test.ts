@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { suite, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { type Bounds, DEFAULT_BOUNDS } from "../src/verify/check/check-under-model.js";
-import { EXPLORED_PROTOCOLS, type KnownProtocol } from "../src/verify/protocols.js";
+import { ALL_PROTOCOLS, type KnownProtocol } from "../src/verify/protocols.js";
 import { type VerifyResult, verifyProtocol } from "../src/verify/run/verify-protocol.js";
 import { compileModel, PROTOCOL_SOURCE } from "./fixtures/compile-protocol.js";
 import { mutated, PROTOCOL_MUTANTS } from "./fixtures/protocol-mutants.js";
@@ -17,7 +17,7 @@ import { ALL_MODELS, inTemporaryFolder } from "./verify-helpers.js";
 const BUILT = join(__dirname, "..");
 const MODULE_FILE = "assembly/version-protocol-model.wasm";
 
-const shippedWasm = EXPLORED_PROTOCOLS.find(({ name }) => name === "shipped-wasm");
+const shippedWasm = ALL_PROTOCOLS.find(({ name }) => name === "shipped-wasm");
 
 function wasmProtocol(): KnownProtocol {
   assert.ok(shippedWasm !== undefined, "verify explores the WebAssembly backend");
