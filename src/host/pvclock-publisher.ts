@@ -86,6 +86,8 @@ export class PvclockPublisher implements SchedNotifier {
   readonly #cycles = new U64();
   #offersSteal: boolean;
   #wordCount = PAGE_WORDS;
+  /** All that an update of the steal changes stands beside the version: not with the nanosecond extension. */
+  #stealIsInHead = false;
 
   constructor(ram: Int32Array, vcpuCount: number, config: PublisherConfig, observers: readonly PageObserver[]) {
     this.#protocol = config.protocol ?? new AtomicsProtocol(ram);
@@ -202,11 +204,6 @@ export class PvclockPublisher implements SchedNotifier {
     return this.#protocol.writeSteal(base, stealMs);
   }
 
-  /** Whether all that an update of the steal changes stands beside the version: not with the nanosecond extension. */
-  get #stealIsInHead(): boolean {
-    return this.#offersSteal && !this.#config.nanoseconds;
-  }
-
   /** For the audit an update is whole words: the steal, and what this thread, the page's one writer, left beside it. */
   #noteSteal(audit: AuditRing, base: number, stealMs: number): void {
     const { words } = this.#protocol;
@@ -220,6 +217,7 @@ export class PvclockPublisher implements SchedNotifier {
   #fillConstants(): void {
     const { values } = this.#protocol;
     this.#wordCount = this.hasStealNs ? PAGE_WORDS_NS : PAGE_WORDS;
+    this.#stealIsInHead = this.#offersSteal && !this.hasStealNs;
     const flags = (this.#offersSteal ? FLAG_STEAL_MS : 0) | (this.hasStealNs ? FLAG_STEAL_NS : 0);
     const { tscToSystemMul, tscShift } = this.#config.tsc.rate;
     values[TSC_TO_SYSTEM_MUL_WORD] = tscToSystemMul | 0;
