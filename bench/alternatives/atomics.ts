@@ -1,5 +1,6 @@
 import { PAGE_WORDS, STEAL_MS_WORD } from "../../src/shared/pvclock-page.js";
-import { readPage, writePage } from "../../src/shared/version-protocol.js";
+import { readPage, writePage, writeSteal } from "../../src/shared/version-protocol.js";
+import type { Loop } from "../harness/loop.js";
 import { type Alternative, ownPage, payload, writtenPage } from "./alternative.js";
 import { taken } from "./taken.js";
 
@@ -31,3 +32,13 @@ export const ATOMICS: Alternative = {
     };
   },
 };
+
+/** Updates that change the steal alone: three stores each. */
+export function atomicsStealOnlyLoop(): Loop {
+  const words = writtenPage();
+  return (count) => {
+    let version = 0;
+    for (let i = 0; i < count; i++) version = writeSteal(words, 0, i);
+    return version;
+  };
+}

@@ -1,4 +1,3 @@
-import type { PageProtocol } from "../../src/shared/page-protocol.js";
 import { PAGE_WORDS, STEAL_MS_WORD } from "../../src/shared/pvclock-page.js";
 import type { Loop } from "../harness/loop.js";
 import type { Alternative } from "./alternative.js";
@@ -34,8 +33,9 @@ export const SHIPPED: Alternative = {
   },
 };
 
-/** Updates that change the steal alone. */
-export function stealOnlyLoop(protocol: PageProtocol, base: number): Loop {
+/** Updates that change the steal alone: one store each. */
+export function stealOnlyLoop(): Loop {
+  const { protocol, base } = shippedPage();
   return (count) => {
     let version = 0;
     for (let i = 0; i < count; i++) version = protocol.writeSteal(base, i);

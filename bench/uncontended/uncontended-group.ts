@@ -1,8 +1,6 @@
-import { AtomicsProtocol } from "../../src/shared/page-protocol.js";
-import { writtenPage } from "../alternatives/alternative.js";
 import { ALTERNATIVES } from "../alternatives/alternatives.js";
+import { atomicsStealOnlyLoop } from "../alternatives/atomics.js";
 import { stealOnlyLoop } from "../alternatives/shipped.js";
-import { shippedPage } from "../alternatives/shipped-page.js";
 import { plansApart } from "../apart/apart.js";
 import { type Loop, measureLoop, warmUp } from "../harness/loop.js";
 import type { Group, TrialPlan } from "../harness/trial.js";
@@ -27,11 +25,8 @@ const NATIVE_COUNTERPARTS: Readonly<Record<string, string>> = {
 export function uncontendedGroup(program: NativeProgram | null): Group {
   const plans = [
     ...ALTERNATIVES.map(({ name, update }) => loopPlan(`update.${name}`, "update.shipped", update)),
-    loopPlan("update-steal-only.shipped", null, () => {
-      const { protocol, base } = shippedPage();
-      return stealOnlyLoop(protocol, base);
-    }),
-    loopPlan("update-steal-only.atomics", null, () => stealOnlyLoop(new AtomicsProtocol(writtenPage()), 0)),
+    loopPlan("update-steal-only.shipped", null, stealOnlyLoop),
+    loopPlan("update-steal-only.atomics", null, atomicsStealOnlyLoop),
     ...ALTERNATIVES.map(({ name, read }) => loopPlan(`read.${name}`, "read.shipped", read)),
     ...kvmclockPlans(),
     loopPlan("proc-stat-line.shipped", "read.shipped", procStatLoop),

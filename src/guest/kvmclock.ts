@@ -11,21 +11,21 @@ const CYCLES = new U64();
 
 /** The guest's clock over a pvclock page: kvm_clock_read (arch/x86/kernel/kvmclock.c). */
 export class Kvmclock {
-  readonly #reader: PageReader;
-  readonly #tsc: TscRegister;
-  readonly #arithmetic: PvclockArithmetic;
-  readonly #cpu: CpuState;
+  private readonly reader: PageReader;
+  private readonly tsc: TscRegister;
+  private readonly arithmetic: PvclockArithmetic;
+  private readonly cpu: CpuState;
 
   constructor(reader: PageReader, tsc: TscRegister, arithmetic: PvclockArithmetic, cpu = new CpuState()) {
-    this.#reader = reader;
-    this.#tsc = tsc;
-    this.#arithmetic = arithmetic;
-    this.#cpu = cpu;
+    this.reader = reader;
+    this.tsc = tsc;
+    this.arithmetic = arithmetic;
+    this.cpu = cpu;
   }
 
   /** The last reading before the monotonic guard, for whoever checks the guard. */
   get rawNs(): Ns {
-    return this.#arithmetic.rawNs;
+    return this.arithmetic.rawNs;
   }
 
   /**
@@ -33,18 +33,18 @@ export class Kvmclock {
    * read, time stands still: the last value returned on any CPU.
    */
   readNs(page: PageLocation): Ns {
-    const { words } = this.#reader;
+    const { words } = this.reader;
     const clockNs = this.#read(page);
     if (clockNs !== PAGE_CHANGED && (words[SHIFT_AND_FLAGS_WORD] & GUEST_STOPPED_MASK) !== 0) this.#noteStopped(page);
     if (clockNs < 0) return this.#standStill(clockNs);
-    this.#cpu.clockNs = clockNs;
+    this.cpu.clockNs = clockNs;
     return clockNs;
   }
 
   /** Whether the host had stopped this guest, as a reading since the last call found: no CPU of it could run. */
   takeGuestStopped(): boolean {
-    const { guestStopped } = this.#cpu;
-    if (guestStopped) this.#cpu.guestStopped = false;
+    const { guestStopped } = this.cpu;
+    if (guestStopped) this.cpu.guestStopped = false;
     return guestStopped;
   }
 
@@ -56,8 +56,8 @@ export class Kvmclock {
    */
   #read(page: PageLocation): Ns {
     for (let tries = 0; tries <= MAX_READ_RETRIES; tries++) {
-      if (!this.#reader.read(page)) return PAGE_CHANGED;
-      const ns = this.#arithmetic.clockNs(page.base, this.#tsc.read(CYCLES));
+      if (!this.reader.read(page)) return PAGE_CHANGED;
+      const ns = this.arithmetic.clockNs(page.base, this.tsc.read(CYCLES));
       if (ns !== PAGE_CHANGED) return ns;
     }
     return PAGE_CHANGED;
@@ -65,14 +65,14 @@ export class Kvmclock {
 
   /** @param why PAGE_CHANGED or GUARD_HELD */
   #standStill(why: Ns): Ns {
-    const cpu = this.#cpu;
-    const clockNs = why === PAGE_CHANGED ? this.#arithmetic.raise(cpu.clockNs) : why;
+    const cpu = this.cpu;
+    const clockNs = why === PAGE_CHANGED ? this.arithmetic.raise(cpu.clockNs) : why;
     // Not even the guard could be asked: this CPU's own last value is at most the guard's.
     if (clockNs !== GUARD_HELD) cpu.clockNs = clockNs;
     return cpu.clockNs;
   }
 
   #noteStopped({ base }: PageLocation): void {
-    if (this.#reader.protocol.clearGuestStopped(base)) this.#cpu.guestStopped = true;
+    if (this.reader.protocol.clearGuestStopped(base)) this.cpu.guestStopped = true;
   }
 }

@@ -26,9 +26,9 @@ export class PageReader {
   readonly protocol: PageProtocol;
   /** Each consistent read is audited, not one in some. */
   readonly auditsEveryRead: boolean;
-  readonly #auditInterval: number;
-  readonly #wordCount: number;
-  readonly #cpu: CpuState;
+  private readonly auditInterval: number;
+  private readonly wordCount: number;
+  private readonly cpu: CpuState;
 
   /** @param wordCount PAGE_WORDS or PAGE_WORDS_NS, as the host offers */
   constructor(
@@ -40,87 +40,87 @@ export class PageReader {
   ) {
     this.protocol = protocol;
     this.auditsEveryRead = auditsEveryRead;
-    this.#auditInterval = auditsEveryRead ? 1 : AUDIT_INTERVAL;
-    this.#wordCount = wordCount;
+    this.auditInterval = auditsEveryRead ? 1 : AUDIT_INTERVAL;
+    this.wordCount = wordCount;
     this.words = protocol.words;
-    this.#cpu = cpu;
+    this.cpu = cpu;
   }
 
   get consistent(): number {
-    return this.#cpu.consistentReads;
+    return this.cpu.consistentReads;
   }
 
   get overlapped(): number {
-    return this.#cpu.rare.overlappedReads;
+    return this.cpu.rare.overlappedReads;
   }
 
   get retries(): number {
-    return this.#cpu.rare.readRetries;
+    return this.cpu.rare.readRetries;
   }
 
   get maxRetries(): number {
-    return this.#cpu.rare.maxReadRetries;
+    return this.cpu.rare.maxReadRetries;
   }
 
   get gaveUp(): number {
-    return this.#cpu.rare.readsGivenUp;
+    return this.cpu.rare.readsGivenUp;
   }
 
   get audited(): number {
-    return this.#cpu.rare.auditedReads;
+    return this.cpu.rare.auditedReads;
   }
 
   get auditedOverlapped(): number {
-    return this.#cpu.rare.auditedOverlappedReads;
+    return this.cpu.rare.auditedOverlappedReads;
   }
 
   /** Reads that were to be audited and could not be: what the host noted of their update was gone. */
   get unaudited(): number {
-    return this.#cpu.rare.unauditedReads;
+    return this.cpu.rare.unauditedReads;
   }
 
   get torn(): number {
-    return this.#cpu.rare.tornReads;
+    return this.cpu.rare.tornReads;
   }
 
   /** @returns whether `words` now holds one consistent update of the page; false: it gave up and they are 0 */
   read(page: PageLocation): boolean {
-    const retries = this.protocol.read(page.base, this.#wordCount, MAX_READ_RETRIES);
+    const retries = this.protocol.read(page.base, this.wordCount, MAX_READ_RETRIES);
     if (retries !== 0) return this.#overlapped(page, retries);
-    const cpu = this.#cpu;
+    const cpu = this.cpu;
     cpu.consistentReads++;
     const sinceAudit = cpu.readsSinceAudit + 1;
     cpu.readsSinceAudit = sinceAudit;
-    if (sinceAudit === this.#auditInterval) this.#audit(page, false);
+    if (sinceAudit === this.auditInterval) this.#audit(page, false);
     return true;
   }
 
   /** The rest of a read that was not consistent at once. */
   #overlapped(page: PageLocation, retries: number): boolean {
-    const { rare } = this.#cpu;
+    const { rare } = this.cpu;
     if (retries === GAVE_UP) {
       rare.readsGivenUp++;
       this.#countRetries(MAX_READ_RETRIES);
       return false;
     }
-    this.#cpu.consistentReads++;
+    this.cpu.consistentReads++;
     this.#countRetries(retries);
     this.#audit(page, true);
     return true;
   }
 
   #countRetries(retries: number): void {
-    const { rare } = this.#cpu;
+    const { rare } = this.cpu;
     rare.overlappedReads++;
     rare.readRetries += retries;
     if (retries > rare.maxReadRetries) rare.maxReadRetries = retries;
   }
 
   #audit({ audit }: PageLocation, overlapped: boolean): void {
-    this.#cpu.readsSinceAudit = 0;
+    this.cpu.readsSinceAudit = 0;
     if (audit === null) return;
-    const verdict = audit.check(this.words[0], this.words, this.#wordCount);
-    const { rare } = this.#cpu;
+    const verdict = audit.check(this.words[0], this.words, this.wordCount);
+    const { rare } = this.cpu;
     if (verdict === "unaudited") {
       rare.unauditedReads++;
       return;

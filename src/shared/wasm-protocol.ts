@@ -37,21 +37,39 @@ export class WasmProtocol implements PageProtocol {
   readonly values: Int32Array;
   /** What `read` accepted, words[0] its version; all 0 after giving up. */
   readonly words: Int32Array;
-  readonly #exports: Exports;
-  readonly #rawNs: Float64Array;
-  readonly #valuesByte: number;
-  readonly #wordsByte: number;
+  // V8 compiles a call into the module in place where it knows the function: as it does one that a field has held from the
+  // first. Fields by # it does not look at so.
+  private readonly closingVersionAt: Exports["closingVersion"];
+  private readonly writePageAt: Exports["writePage"];
+  private readonly writeStealAt: Exports["writeSteal"];
+  private readonly readPageAt: Exports["readPage"];
+  private readonly versionUnchangedAt: Exports["versionUnchanged"];
+  private readonly setGuestStoppedAt: Exports["setGuestStopped"];
+  private readonly clearGuestStoppedAt: Exports["clearGuestStopped"];
+  private readonly kvmclockNsAt: Exports["kvmclockNs"];
+  private readonly raiseLastValueAt: Exports["raiseLastValue"];
+  private readonly rawNsCell: Float64Array;
+  private readonly valuesByte: number;
+  private readonly wordsByte: number;
 
   /** @param imports what else the module asks for; the one that ships asks for nothing @param scratchByte where in memory this thread has SCRATCH_BYTES of its own, beyond guest RAM; 64-byte aligned */
   constructor(module: WebAssembly.Module, memory: WebAssembly.Memory, scratchByte: number, imports: Imports = {}) {
-    const { exports } = new WebAssembly.Instance(module, { env: { memory }, ...imports });
-    // V8 keeps the names of a module's exports in a table to be searched; those of a copy it knows the place of.
-    this.#exports = { ...(exports as Exports) };
-    this.#valuesByte = scratchByte;
-    this.#wordsByte = scratchByte + READ_OFFSET;
-    this.values = new Int32Array(memory.buffer, this.#valuesByte, PAGE_WORDS_NS);
-    this.words = new Int32Array(memory.buffer, this.#wordsByte, PAGE_WORDS_NS);
-    this.#rawNs = new Float64Array(memory.buffer, scratchByte + RAW_NS_OFFSET, 1);
+    const instance = new WebAssembly.Instance(module, { env: { memory }, ...imports });
+    const exports = instance.exports as Exports;
+    this.closingVersionAt = exports.closingVersion;
+    this.writePageAt = exports.writePage;
+    this.writeStealAt = exports.writeSteal;
+    this.readPageAt = exports.readPage;
+    this.versionUnchangedAt = exports.versionUnchanged;
+    this.setGuestStoppedAt = exports.setGuestStopped;
+    this.clearGuestStoppedAt = exports.clearGuestStopped;
+    this.kvmclockNsAt = exports.kvmclockNs;
+    this.raiseLastValueAt = exports.raiseLastValue;
+    this.valuesByte = scratchByte;
+    this.wordsByte = scratchByte + READ_OFFSET;
+    this.values = new Int32Array(memory.buffer, this.valuesByte, PAGE_WORDS_NS);
+    this.words = new Int32Array(memory.buffer, this.wordsByte, PAGE_WORDS_NS);
+    this.rawNsCell = new Float64Array(memory.buffer, scratchByte + RAW_NS_OFFSET, 1);
   }
 
   /**
@@ -63,8 +81,8 @@ export class WasmProtocol implements PageProtocol {
    */
   write(base: number, wordCount: number, audit: AuditRing | null): number {
     const page = base * 4;
-    if (audit !== null) audit.record(this.#exports.closingVersion(page), this.values, wordCount);
-    return this.#exports.writePage(page, this.#valuesByte, wordCount * 4);
+    if (audit !== null) audit.record(this.closingVersionAt(page), this.values, wordCount);
+    return this.writePageAt(page, this.valuesByte, wordCount * 4);
   }
 
   /**
@@ -73,30 +91,30 @@ export class WasmProtocol implements PageProtocol {
    * @returns the new, even version
    */
   writeSteal(base: number, stealMs: number): number {
-    return this.#exports.writeSteal(base * 4, stealMs);
+    return this.writeStealAt(base * 4, stealMs);
   }
 
   /** Reads one consistent update into `words`. @returns the number of retries, or GAVE_UP */
   read(base: number, wordCount: number, maxRetries: number): number {
-    return this.#exports.readPage(base * 4, this.#wordsByte, wordCount * 4, maxRetries);
+    return this.readPageAt(base * 4, this.wordsByte, wordCount * 4, maxRetries);
   }
 
   versionUnchanged(base: number, version: number): boolean {
-    return this.#exports.versionUnchanged(base * 4, version) !== 0;
+    return this.versionUnchangedAt(base * 4, version) !== 0;
   }
 
   setGuestStopped(base: number): void {
-    this.#exports.setGuestStopped(base * 4);
+    this.setGuestStoppedAt(base * 4);
   }
 
   /** @returns whether the bit was set */
   clearGuestStopped(base: number): boolean {
-    return this.#exports.clearGuestStopped(base * 4) !== 0;
+    return this.clearGuestStoppedAt(base * 4) !== 0;
   }
 
   /** What clockNs found last, before the guard. */
   get rawNs(): Ns {
-    return this.#rawNs[0];
+    return this.rawNsCell[0];
   }
 
   /**
@@ -106,12 +124,12 @@ export class WasmProtocol implements PageProtocol {
    * @returns ns, or -1 when the page has another version by now
    */
   clockNs(base: number, cycles: U64, lastValueWord: number): Ns {
-    return this.#exports.kvmclockNs(base * 4, this.#wordsByte, cycles.low, cycles.high, lastValueWord * 4);
+    return this.kvmclockNsAt(base * 4, this.wordsByte, cycles.low, cycles.high, lastValueWord * 4);
   }
 
   /** The guard of clockNs alone. @returns ns, or the largest value that it let pass before if that is more */
   raiseLastValue(lastValueWord: number, ns: Ns): Ns {
-    return this.#exports.raiseLastValue(this.#wordsByte, lastValueWord * 4, ns);
+    return this.raiseLastValueAt(this.wordsByte, lastValueWord * 4, ns);
   }
 }
 
