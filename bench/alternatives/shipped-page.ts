@@ -28,13 +28,14 @@ export function shippedPage(): ShippedPage {
   own ??= threadMemory();
   const { memory, protocol } = own;
   if (own.pagesTaken === PAGES) throw new RangeError(`${PAGES} pages are taken`);
-  const base = (own.pagesTaken++ * GUEST_PAGE_BYTES) / Int32Array.BYTES_PER_ELEMENT;
+  // Not from 0 on: there the guest's kernel has its own.
+  const base = (++own.pagesTaken * GUEST_PAGE_BYTES) / Int32Array.BYTES_PER_ELEMENT;
   protocol.values.set(payload());
   protocol.write(base, PAGE_WORDS, null);
   return { ram: ramOf(memory), protocol, base };
 }
 
 function threadMemory(): ThreadMemory {
-  const memory = allocateMemory(PAGES * GUEST_PAGE_BYTES, 1, loadProtocolModule());
+  const memory = allocateMemory((1 + PAGES) * GUEST_PAGE_BYTES, 1, loadProtocolModule());
   return { memory, protocol: protocolOf(memory, 0), pagesTaken: 0 };
 }

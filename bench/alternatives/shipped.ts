@@ -33,6 +33,17 @@ export const SHIPPED: Alternative = {
   },
 };
 
+/** One load, and so hardly more than what a call into the module costs. */
+export function versionCheckLoop(): Loop {
+  const { protocol, base } = shippedPage();
+  const version = protocol.write(base, PAGE_WORDS, null);
+  return (count) => {
+    let unchanged = 0;
+    for (let i = 0; i < count; i++) if (protocol.versionUnchanged(base, version)) unchanged++;
+    return unchanged;
+  };
+}
+
 /** Updates that change the steal alone: one store each. */
 export function stealOnlyLoop(): Loop {
   const { protocol, base } = shippedPage();

@@ -1,6 +1,6 @@
 import { ALTERNATIVES } from "../alternatives/alternatives.js";
 import { atomicsStealOnlyLoop } from "../alternatives/atomics.js";
-import { stealOnlyLoop } from "../alternatives/shipped.js";
+import { stealOnlyLoop, versionCheckLoop } from "../alternatives/shipped.js";
 import { plansApart } from "../apart/apart.js";
 import { type Loop, measureLoop, warmUp } from "../harness/loop.js";
 import type { Group, TrialPlan } from "../harness/trial.js";
@@ -28,6 +28,7 @@ export function uncontendedGroup(program: NativeProgram | null): Group {
     loopPlan("update-steal-only.shipped", null, stealOnlyLoop),
     loopPlan("update-steal-only.atomics", null, atomicsStealOnlyLoop),
     ...ALTERNATIVES.map(({ name, read }) => loopPlan(`read.${name}`, "read.shipped", read)),
+    loopPlan("version-check.shipped", "native.read-seqcst", versionCheckLoop),
     ...kvmclockPlans(),
     loopPlan("proc-stat-line.shipped", "read.shipped", procStatLoop),
     ...nativePlans(program),
