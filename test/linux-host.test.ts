@@ -192,6 +192,14 @@ describe("stamps that come late on the linux host", () => {
     });
   }
 
+  test("a wait longer than the vCPU has been in comes out of the halt before it", () => {
+    const machine = begun(1);
+    machine.host.exited(0, ExitReason.Halted, atMs(9), atMs(1));
+    machine.host.advance(atMs(9));
+    observe(machine, 0, 4 * NS_PER_MS, 1, atMs(10));
+    assert.deepEqual(accountMs(machine, 0), [0, 4, 6, 0]);
+  });
+
   // The vCPU stamped its exit, then the hypervisor observed, then it collected the exit.
   test("an exit stamp older than the last observation does not go back in time", () => {
     const machine = begun(1);

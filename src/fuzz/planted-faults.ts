@@ -190,7 +190,7 @@ const GUEST_FAULTS: readonly PlantedFault[] = [
     name: "guard-off",
     what: "the clock has no monotonic guard",
     file: "guest/kvmclock.js",
-    find: "this.#cpu.clockNs = clockNs;",
+    find: "this.cpu.clockNs = clockNs;",
     replace: "if (this.rawNs >= 0) return this.rawNs;",
   },
   {

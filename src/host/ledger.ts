@@ -20,6 +20,14 @@ interface Books {
   readonly histograms: WaitHistograms;
 }
 
+/** By present state: in which states a wait that is seen late was, the likeliest first. */
+const WAITED_IN: Readonly<Record<LedgerState, readonly LedgerState[]>> = {
+  [LedgerState.Run]: [LedgerState.Run, LedgerState.Halt, LedgerState.Offline],
+  [LedgerState.Wait]: [LedgerState.Run, LedgerState.Halt, LedgerState.Offline],
+  [LedgerState.Halt]: [LedgerState.Halt, LedgerState.Run, LedgerState.Offline],
+  [LedgerState.Offline]: [LedgerState.Offline, LedgerState.Run, LedgerState.Halt],
+};
+
 /** One vCPU's time, split without a rest: run + wait + halt + offline = elapsed, exactly, at every instant. */
 export class VcpuLedger {
   readonly #cells: Float64Array;
@@ -104,17 +112,20 @@ export class VcpuLedger {
 
   /**
    * Part of the time in the present state was a wait after all: so says who could see it, later. What is more than there was
-   * of it, of a vCPU that has only just halted or gone offline, comes out of its run before.
+   * of it, of a vCPU that has only just halted or entered, was in the state before: of each is taken what is there.
    */
   bookWait(ns: Ns, now: Ns): void {
     const cells = this.#cells;
     const base = this.#base;
     this.changeTo(this.state, Math.max(now, this.sinceNs));
     this.#histograms.record(this.#vcpu, ns);
-    const ofPresentNs = Math.min(ns, cells[base + this.state]);
-    cells[base + this.state] -= ofPresentNs;
-    cells[base + LedgerState.Run] -= ns - ofPresentNs;
-    cells[base + LedgerState.Wait] += ns;
+    let leftNs = ns;
+    for (const state of WAITED_IN[this.state]) {
+      const takenNs = Math.min(leftNs, cells[base + state]);
+      cells[base + state] -= takenNs;
+      leftNs -= takenNs;
+    }
+    cells[base + LedgerState.Wait] += ns - leftNs;
   }
 
   /** A total as it stands at an instant, the time since the last change included. */

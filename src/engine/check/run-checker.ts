@@ -24,6 +24,25 @@ export class VcpuWitness {
     return this.inGuest ? this.runNs + (now - this.sinceNs) : this.runNs;
   }
 
+  /** Each takes so much of a kind of time away, as far as there is any. @returns what is left to be taken */
+  takeRun(ns: Ns): Ns {
+    const leftNs = Math.max(0, ns - this.runNs);
+    this.runNs -= ns - leftNs;
+    return leftNs;
+  }
+
+  takeHalt(ns: Ns): Ns {
+    const leftNs = Math.max(0, ns - this.haltNs);
+    this.haltNs -= ns - leftNs;
+    return leftNs;
+  }
+
+  takeOffline(ns: Ns): Ns {
+    const leftNs = Math.max(0, ns - this.offlineNs);
+    this.offlineNs -= ns - leftNs;
+    return leftNs;
+  }
+
   book(now: Ns): void {
     const spanNs = now - this.sinceNs;
     this.sinceNs = now;
@@ -111,22 +130,17 @@ export class RunChecker implements SchedNotifier, PageObserver {
   }
 
   /**
-   * The linux host: run_delay that the driver read, which was booked as something else so far. It was run, but for what
-   * there is of the halt or the time offline that the vCPU is in.
+   * The linux host: run_delay that the driver read, which was booked as something else so far. First of the state that the vCPU
+   * is in, then of the others, as far as there is any: run, halt, offline.
    */
   waited(vcpu: number, ns: Ns, now: Ns): void {
     const witness = this.witnesses[vcpu];
     witness.book(Math.max(now, witness.sinceNs));
-    let ofRunNs = ns;
-    if (!witness.inGuest && witness.state === OutState.Halt) {
-      ofRunNs = Math.max(0, ns - witness.haltNs);
-      witness.haltNs -= ns - ofRunNs;
-    } else if (!witness.inGuest && witness.state === OutState.Offline) {
-      ofRunNs = Math.max(0, ns - witness.offlineNs);
-      witness.offlineNs -= ns - ofRunNs;
-    }
-    witness.runNs -= ofRunNs;
-    witness.waitNs += ns;
+    let leftNs = ns;
+    if (!witness.inGuest && witness.state === OutState.Halt) leftNs = witness.takeHalt(leftNs);
+    if (!witness.inGuest && witness.state === OutState.Offline) leftNs = witness.takeOffline(leftNs);
+    leftNs = witness.takeOffline(witness.takeHalt(witness.takeRun(leftNs)));
+    witness.waitNs += ns - leftNs;
   }
 
   registered(vcpu: number, base: number): void {
