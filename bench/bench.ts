@@ -1,5 +1,11 @@
 import { runBench } from "./command/run-bench.js";
 
+// Figures that nobody could keep are worth a word; a reader that went away is not.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") process.stderr.write(`bench: stdout: ${error.message}\n`);
+  process.exit(error.code === "EPIPE" ? 0 : 1);
+});
+
 void runBench(process.argv.slice(2), {
   stdout: (text) => process.stdout.write(text),
   stderr: (text) => process.stderr.write(text),
@@ -7,8 +13,9 @@ void runBench(process.argv.slice(2), {
   // A pipe or a file takes any width.
   width: process.stdout.columns || 200,
 }).then((exitCode) => {
-  // What is still in a pipe has to leave first; a thread that a failed run left behind must not keep the process.
-  process.stdout.write("", () => process.exit(exitCode));
+  // What is still in a pipe has to leave first, and what could not be written to be told; a thread that a failed run left
+  // behind must not keep the process.
+  process.stdout.write("", () => setImmediate(() => process.exit(exitCode)));
 });
 
 // So that what a run leaves in the temporary folder is removed on the way out.

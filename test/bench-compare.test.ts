@@ -108,11 +108,8 @@ describe("a bench file", () => {
 
   it("refuses flags and filters that it does not know", async () => {
     assert.match(await refused("--filtre", "x"), /unknown option.*\n?.*--help/s);
-    assert.match(
-      await refused("--filter", "nothing-like-it"),
-      /accepted: any part of\n {2}uncontended\/ update\.shipped /,
-    );
-    assert.match(await refused("--filter", ","), /accepted: any part of group\/name/);
+    assert.match(await refused("--filter", "nothing-like-it"), /any part of\n {2}uncontended\/ update\.shipped /);
+    assert.match(await refused("--filter", ","), /accepted: parts of group\/name/);
     assert.match(await refused("--max-regression", "ten"), /accepted: a percentage such as 10%/);
     assert.match(await refused("surplus"), /too many arguments/);
   });

@@ -85,7 +85,7 @@ describe("a row's record", () => {
   it("has no figures without samples, and says why", () => {
     const result = new RowRecord(spec).result("group", null, true, "no compiler");
     const { median: middle, p99, ratio, samples, noisy, note } = result;
-    assert.deepEqual([middle, p99, ratio, samples, noisy, note], [null, null, null, 0, true, "no compiler"]);
+    assert.deepEqual([middle, p99, ratio, samples, noisy, note], [null, null, null, 0, false, "no compiler"]);
   });
 
   it("derives a row from others of the same round", () => {

@@ -48,10 +48,14 @@ export function readBenchFlags(argv: readonly string[], write: (text: string) =>
   const command = new Command("bench")
     .description("What the protocol costs, alone, under contention and end to end, beside what one could have used.")
     .option("--quick", "fewer and shorter rounds: under 30 s in all")
-    .option("--filter <text>", "rows whose group/name contains this, or one of several with commas between", asParts)
+    .option(
+      "--filter <text>",
+      "rows with a word of group/name that begins so, or with one of several with commas between",
+      asParts,
+    )
     .option("--json", "one JSON document on stdout and nothing else")
-    .option("--save <file>", "keep the figures")
-    .option("--compare <file>", "set the ratios beside those that --save kept; exit 1 when one got too bad")
+    .option("--save <file>", "keep the figures", asFile)
+    .option("--compare <file>", "set the ratios beside those that --save kept; exit 1 when one got too bad", asFile)
     .addOption(
       new Option("--max-regression <percent>", "how much worse a ratio may be").argParser(asShare).default(0.1, "10%"),
     )
@@ -76,8 +80,18 @@ export function readBenchFlags(argv: readonly string[], write: (text: string) =>
 
 function asParts(text: string): string[] {
   const parts = text.split(",").map((part) => part.trim());
-  if (parts.includes("")) throw new InvalidArgumentError("accepted: any part of group/name, such as read.shipped");
+  if (parts.includes(""))
+    throw new InvalidArgumentError(
+      "accepted: parts of group/name from the beginning of a word on, such as read.shipped",
+    );
   return parts;
+}
+
+/** Not the next flag, where the file was forgotten. */
+function asFile(text: string): string {
+  if (text === "" || text.startsWith("-"))
+    throw new InvalidArgumentError("accepted: a file; ./-x for one that begins with -");
+  return text;
 }
 
 function asShare(text: string): number {

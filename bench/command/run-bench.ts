@@ -1,4 +1,5 @@
 import { CommanderError } from "commander";
+import { loadProtocolModule } from "../../src/backend/protocol-module.js";
 import { StealclockError } from "../../src/shared/errors.js";
 import { contendedGroup } from "../contended/contended-group.js";
 import { endToEndGroup } from "../end-to-end/end-to-end-group.js";
@@ -70,7 +71,21 @@ function progressOf({ stderr, isTerminal }: BenchOutput): Progress {
   return isTerminal ? (text) => stderr(`\r\x1b[K${text}`) : () => {};
 }
 
+/** @throws StealclockError "unsupported" when what ships by default can't be loaded */
+function checkModule(): void {
+  try {
+    loadProtocolModule();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new StealclockError(
+      "unsupported",
+      `the WebAssembly module can't be loaded (${reason}); npm run build makes it`,
+    );
+  }
+}
+
 async function measure({ effort, filter }: BenchFlags, progress: Progress): Promise<BenchDocument> {
+  checkModule();
   const program = NativeProgram.compile();
   try {
     const groups: Group[] = [uncontendedGroup(program), contendedGroup(program), endToEndGroup()];

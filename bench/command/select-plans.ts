@@ -28,7 +28,7 @@ export function selectPlans(groups: readonly Group[], effort: Effort, filter: re
   );
   throw new StealclockError(
     "bad-input",
-    `--filter: no row's group/name contains ${filter.join(" or ")}; accepted: any part of\n${known.join("\n")}`,
+    `--filter: no word of a row's group/name begins with ${filter.join(" or ")}; accepted: from the beginning of a word on, any part of\n${known.join("\n")}`,
   );
 }
 

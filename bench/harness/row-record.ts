@@ -47,6 +47,7 @@ export class RowRecord {
     const { name, unit, ratioTo } = this.spec;
     const ratioRounds = base === null ? [] : this.#ratios(base);
     const spread = this.#spread();
+    const samples = this.#histogram?.count ?? this.#samples.length;
     return {
       group,
       name,
@@ -55,11 +56,11 @@ export class RowRecord {
       p99: spread?.p99 ?? null,
       min: spread?.min ?? null,
       max: spread?.max ?? null,
-      samples: this.#histogram?.count ?? this.#samples.length,
+      samples,
       ratioTo,
       ratio: median(ratioRounds),
       ratioRounds,
-      noisy,
+      noisy: noisy && samples > 0,
       ...(this.#histogram !== null && { percentiles: percentilesOf(this.#histogram) }),
       ...(note !== undefined && { note }),
     };

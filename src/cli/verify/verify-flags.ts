@@ -24,7 +24,7 @@ const RETRIES: Range = { min: 0, max: 3 };
 
 export function addVerifyFlags(command: Command): void {
   command
-    .option("--protocol <name>", "one protocol by name (default all, the shipped one last)")
+    .option("--protocol <name>", "one protocol by name (default all, the shipped ones last)")
     .option("--protocol-file <file>", "a protocol of your own: a module that exports write and read")
     .option("--model <names>", `memory models, separated by commas: ${MODEL_NAMES.join(",")} (default all)`)
     .option("--updates <n>", "updates of the writer, 1 to 3 (default 2)")

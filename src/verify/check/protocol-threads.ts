@@ -71,8 +71,10 @@ export class ProtocolThreads {
         `returned ${String(retries)}; accepted: the number of retries, 0 to ${maxRetries}, or -1 when it gave up`,
       );
     }
-    const version = this.#protocol.acceptedVersion?.() ?? null;
-    return { retries, gaveUp: retries === -1, out: [...out], version };
+    const gaveUp = retries === -1;
+    // A read that gave up accepted nothing: what an earlier one left is not to be looked at.
+    const version = gaveUp ? null : (this.#protocol.acceptedVersion?.() ?? null);
+    return { retries, gaveUp, out: [...out], version };
   }
 }
 
