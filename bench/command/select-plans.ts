@@ -38,6 +38,7 @@ function rowsOf(group: Group, effort: Effort): RowSpec[] {
 
 function plansOf(group: Group, effort: Effort, filter: readonly string[]): TrialPlan[] {
   const rows = new Map(rowsOf(group, effort).map((row) => [row.name, row]));
+  const siblings = new Map(group.plans(effort).flatMap((plan) => plan.rows.map(({ name }) => [name, plan.rows])));
   const derived = new Map(group.derived(effort).map(({ name, from }) => [name, from]));
   const wanted = new Set<string>();
   const want = (name: string | null): void => {
@@ -45,6 +46,8 @@ function plansOf(group: Group, effort: Effort, filter: readonly string[]): Trial
     if (row === undefined || wanted.has(row.name)) return;
     wanted.add(row.name);
     want(row.ratioTo);
+    // What is measured with it is shown, too, and has bases of its own.
+    for (const { name: other } of siblings.get(row.name) ?? []) want(other);
     for (const source of derived.get(row.name) ?? []) want(source);
   };
   for (const name of rows.keys()) {
