@@ -8,13 +8,14 @@ import {
   PAGE_WORDS,
   packShiftAndFlags,
   SHIFT_AND_FLAGS_WORD,
+  TSC_TO_SYSTEM_MUL_WORD,
 } from "../src/shared/pvclock-page.js";
 import { clearGuestStopped, setGuestStopped, writePage } from "../src/shared/version-protocol.js";
 import { runAlone } from "../src/verify/check/run-alone.js";
 import type { Execution } from "../src/verify/explore/execution.js";
 import { explore } from "../src/verify/explore/explorer.js";
 import { fieldAccesses } from "../src/verify/explore/field-accesses.js";
-import { FIELDS } from "../src/verify/explore/layout.js";
+import { FIELDS, highOf } from "../src/verify/explore/layout.js";
 import type { Program, ProgramThread } from "../src/verify/explore/program.js";
 import { Recorder } from "../src/verify/explore/recorder.js";
 import { ThreadTrie } from "../src/verify/explore/thread-trie.js";
@@ -39,6 +40,10 @@ interface Backend {
   readonly setGuestStopped: (words: Int32Array) => void;
   readonly clearGuestStopped: (words: Int32Array) => boolean;
   readonly loadFlags: (words: Int32Array) => number;
+  /** The location with the flags. */
+  readonly flagsLocation: number;
+  /** Shift and flags of what that location holds. */
+  readonly flagsOf: (value: number) => number;
 }
 
 const ATOMICS: Backend = {
@@ -50,6 +55,8 @@ const ATOMICS: Backend = {
   setGuestStopped: (words) => setGuestStopped(words, 0),
   clearGuestStopped: (words) => clearGuestStopped(words, 0),
   loadFlags: (words) => Atomics.load(words, SHIFT_AND_FLAGS_WORD),
+  flagsLocation: SHIFT_AND_FLAGS_WORD,
+  flagsOf: (value) => value,
 };
 
 function wasmBackend(): Backend {
@@ -67,7 +74,9 @@ function wasmBackend(): Backend {
     },
     setGuestStopped: () => protocol.setGuestStopped(0),
     clearGuestStopped: () => protocol.clearGuestStopped(0),
-    loadFlags: () => accesses.load32(SHIFT_AND_FLAGS_WORD),
+    loadFlags: () => highOf(Number(accesses.load(TSC_TO_SYSTEM_MUL_WORD))),
+    flagsLocation: TSC_TO_SYSTEM_MUL_WORD,
+    flagsOf: highOf,
   };
 }
 
@@ -134,9 +143,9 @@ function endsOf(backend: Backend, model: ModelName, page: readonly number[], wri
   };
   const ends: End[] = [];
   explore(program, MODELS[model], MAX_STEPS, ({ graph, outcomes }: Execution) => {
-    const order = graph.coherence[SHIFT_AND_FLAGS_WORD];
-    assert.equal(order.length, graph.writes[SHIFT_AND_FLAGS_WORD].length, "every store has its place");
-    ends.push({ ...(outcomes[1]?.result as Seen), last: graph.stored[order.at(-1) ?? 0] });
+    const order = graph.coherence[backend.flagsLocation];
+    assert.equal(order.length, graph.writes[backend.flagsLocation].length, "every store has its place");
+    ends.push({ ...(outcomes[1]?.result as Seen), last: backend.flagsOf(graph.stored[order.at(-1) ?? 0]) });
   });
   return ends;
 }

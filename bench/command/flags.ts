@@ -25,11 +25,11 @@ const FULL: Effort = {
 };
 const QUICK: Effort = {
   quick: true,
-  rounds: 11,
+  rounds: 7,
   samplesPerRound: 3,
   batchNs: 1_000_000,
-  warmUpNs: 30_000_000,
-  windowMs: 60,
+  warmUpNs: 20_000_000,
+  windowMs: 40,
 };
 
 /** What commander leaves of the command line. */

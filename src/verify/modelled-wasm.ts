@@ -10,17 +10,15 @@ import { fieldAccesses } from "./explore/field-accesses.js";
  * @throws Error outside the explorer, which alone has those accesses
  */
 export function modelledWasm(): WasmProtocol {
-  const { load32, store32, and32, or32, xor32, load64, store64 } = fieldAccesses();
+  const fields = fieldAccesses();
   const { memory, scratchByte } = wasmMemory(PAGE_WORDS * Int32Array.BYTES_PER_ELEMENT, 1);
   return new WasmProtocol(loadProtocolModule("version-protocol-model"), memory, scratchByte, {
     "version-protocol": {
-      modelLoad32: (address: number) => load32(address / 4),
-      modelStore32: (address: number, value: number) => store32(address / 4, value),
-      modelAnd32: (address: number, operand: number) => and32(address / 4, operand),
-      modelOr32: (address: number, operand: number) => or32(address / 4, operand),
-      modelXor32: (address: number, operand: number) => xor32(address / 4, operand),
-      modelLoad64: (address: number) => load64(address / 4),
-      modelStore64: (address: number, value: bigint) => store64(address / 4, value),
+      modelLoad: (address: number) => fields.load(address / 4),
+      modelStore: (address: number, value: bigint) => fields.store(address / 4, value),
+      modelAnd: (address: number, operand: bigint) => fields.and(address / 4, operand),
+      modelOr: (address: number, operand: bigint) => fields.or(address / 4, operand),
+      modelXor: (address: number, operand: bigint) => fields.xor(address / 4, operand),
     },
   });
 }

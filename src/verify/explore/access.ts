@@ -1,3 +1,5 @@
+import { highOf, lowOf, TWO_POW_32 } from "./layout.js";
+
 /** `atomic`: through Atomics, sequentially consistent. `plain`: by index, which ECMAScript calls unordered. */
 export type AccessOrder = "atomic" | "plain";
 
@@ -33,16 +35,21 @@ export function storedBy(access: ReadAccess, loaded: number): number | null {
     case "sub":
       return (loaded - operand) | 0;
     case "and":
-      return loaded & operand;
+      return bitwise(loaded, operand, (a, b) => a & b);
     case "or":
-      return loaded | operand;
+      return bitwise(loaded, operand, (a, b) => a | b);
     case "xor":
-      return loaded ^ operand;
+      return bitwise(loaded, operand, (a, b) => a ^ b);
     case "exchange":
       return operand;
     case "compareExchange":
       return loaded === expected ? operand : null;
   }
+}
+
+/** By halves, since JavaScript's operators know 32 bits only: right for both sizes, as words and masks carry their sign along. */
+function bitwise(a: number, b: number, operator: (a: number, b: number) => number): number {
+  return operator(highOf(a), highOf(b)) * TWO_POW_32 + (operator(lowOf(a), lowOf(b)) >>> 0);
 }
 
 export function sameAccess(a: Access, b: Access): boolean {

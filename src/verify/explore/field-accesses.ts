@@ -1,12 +1,10 @@
-/** The explorer's accesses to a page by fields of 32 and of 64 bits, each of which is one event. All are atomic. */
+/** The explorer's accesses to a page by fields of 64 bits, each of which is one event. All are atomic. */
 export interface FieldAccesses {
-  load32(word: number): number;
-  store32(word: number, value: number): void;
-  and32(word: number, operand: number): number;
-  or32(word: number, operand: number): number;
-  xor32(word: number, operand: number): number;
-  load64(word: number): bigint;
-  store64(word: number, value: bigint): void;
+  load(word: number): bigint;
+  store(word: number, value: bigint): void;
+  and(word: number, operand: bigint): bigint;
+  or(word: number, operand: bigint): bigint;
+  xor(word: number, operand: bigint): bigint;
 }
 
 /** Where the recorder leaves them, beside what stands in for Atomics. */

@@ -158,29 +158,22 @@ export class Recorder {
     return functions;
   }
 
-  /** Mixed sizes are not modelled: an access to a part of a field, or to more than it, is refused. */
-  #fieldOf(word: number, bits: 32 | 64): number {
+  /** Mixed sizes are not modelled: an access to parts of two fields is refused. */
+  #fieldOf(word: number): number {
     const location = this.#locationOf(word);
-    const all = this.layout.bitsAt(location);
-    if (all === bits) return location;
-    throw new ProtocolFault(
-      `reached for ${bits} bits at word ${word}, ${all === 0 ? "the middle of a field" : `where a field has ${all}`}, which is not modelled`,
-    );
+    if (this.layout.isField(location)) return location;
+    throw new ProtocolFault(`reached for 64 bits at word ${word}, the middle of a field, which is not modelled`);
   }
 
   #fieldAccesses(): FieldAccesses {
+    const readModifyWrite = (operation: RmwOperation) => (word: number, operand: bigint) =>
+      BigInt(this.#readModifyWrite(operation, this.#fieldOf(word), exact(BigInt.asIntN(64, operand)), 0));
     return {
-      load32: (word) => this.#load({ kind: "load", order: "atomic", location: this.#fieldOf(word, 32) }),
-      store32: (word, value) => this.#store("atomic", this.#fieldOf(word, 32), value),
-      and32: (word, operand) => this.#readModifyWrite("and", this.#fieldOf(word, 32), operand, 0),
-      or32: (word, operand) => this.#readModifyWrite("or", this.#fieldOf(word, 32), operand, 0),
-      xor32: (word, operand) => this.#readModifyWrite("xor", this.#fieldOf(word, 32), operand, 0),
-      load64: (word) => BigInt(this.#load({ kind: "load", order: "atomic", location: this.#fieldOf(word, 64) })),
-      store64: (word, value) => {
-        const exact = BigInt.asUintN(64, value);
-        if (exact > MAX_FIELD) throw new ProtocolFault(`stored ${exact}, which is more than is modelled of 64 bits`);
-        this.#store("atomic", this.#fieldOf(word, 64), Number(exact));
-      },
+      load: (word) => BigInt(this.#load({ kind: "load", order: "atomic", location: this.#fieldOf(word) })),
+      store: (word, value) => this.#store("atomic", this.#fieldOf(word), exact(BigInt.asUintN(64, value))),
+      and: readModifyWrite("and"),
+      or: readModifyWrite("or"),
+      xor: readModifyWrite("xor"),
     };
   }
 
@@ -209,4 +202,10 @@ export class Recorder {
       getOwnPropertyDescriptor: refuse("getOwnPropertyDescriptor"),
     });
   }
+}
+
+/** A value of 64 bits as a number. */
+function exact(value: bigint): number {
+  if (-MAX_FIELD <= value && value <= MAX_FIELD) return Number(value);
+  throw new ProtocolFault(`stored ${value}, which is more than is modelled of 64 bits`);
 }

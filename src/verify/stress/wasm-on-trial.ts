@@ -75,29 +75,20 @@ function indexOf(words: Int32Array): number {
 
 /** What the model module imports, on real memory: as atomic as the module's own, and of the same size. */
 function watchedAccesses(buffer: SharedArrayBuffer, before: (made: "load" | "store", address: number) => void) {
-  const words = new Int32Array(buffer);
   const fields = new BigInt64Array(buffer);
   return {
     "version-protocol": {
-      modelLoad32: (address: number): number => {
-        before("load", address);
-        return Atomics.load(words, address / 4);
-      },
-      modelLoad64: (address: number): bigint => {
+      modelLoad: (address: number): bigint => {
         before("load", address);
         return Atomics.load(fields, address / 8);
       },
-      modelStore32: (address: number, value: number): void => {
-        before("store", address);
-        Atomics.store(words, address / 4, value);
-      },
-      modelStore64: (address: number, value: bigint): void => {
+      modelStore: (address: number, value: bigint): void => {
         before("store", address);
         Atomics.store(fields, address / 8, value);
       },
-      modelAnd32: (address: number, operand: number): number => Atomics.and(words, address / 4, operand),
-      modelOr32: (address: number, operand: number): number => Atomics.or(words, address / 4, operand),
-      modelXor32: (address: number, operand: number): number => Atomics.xor(words, address / 4, operand),
+      modelAnd: (address: number, operand: bigint): bigint => Atomics.and(fields, address / 8, operand),
+      modelOr: (address: number, operand: bigint): bigint => Atomics.or(fields, address / 8, operand),
+      modelXor: (address: number, operand: bigint): bigint => Atomics.xor(fields, address / 8, operand),
     },
   };
 }
