@@ -1,4 +1,8 @@
+import { inlineMore } from "../src/engine/inline-more.js";
 import { runBench } from "./command/run-bench.js";
+
+// As the hypervisor does, and before any row is compiled: it holds for all threads of a process.
+inlineMore();
 
 // Figures that nobody could keep are worth a word; a reader that went away is not.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {

@@ -39,6 +39,8 @@ const UNCONTENDED = [
   "native.update-linux",
   "native.read-seqcst",
   "native.read-linux",
+  "native.update-fields",
+  "native.read-fields",
   "native.store64-seqcst",
   "native.kvmclock-read",
 ];
@@ -46,7 +48,8 @@ const UNCONTENDED = [
 /** In so short a time a reader beside a writer may well meet no update, or have none of its reads accepted. */
 function assertContended(row: BenchResult): void {
   const { name, unit, median, max, samples, percentiles } = row;
-  const mayBeNone = unit === "retries/read" || (unit === "reads/s" && !name.endsWith("reader-alone"));
+  // A thread that had no processor in a short window did nothing in it.
+  const mayBeNone = unit === "retries/read" || unit === "reads/s" || unit === "updates/s";
   if (mayBeNone) assert.ok(Number(median) >= 0 && samples === 1, name);
   else assertMeasured(row);
   if (unit === "ns") assert.ok(percentiles && percentiles["50"] > 0 && percentiles["50"] <= percentiles["100"]);
@@ -86,6 +89,7 @@ describe("a run of the bench", () => {
       "fairness.2-readers.one-page",
       "reads.2-readers.page-each",
       "native.reads.1-reader",
+      "native.reads-fields.1-reader",
     ]) {
       assert.ok(names.includes(name), name);
     }
@@ -99,7 +103,7 @@ describe("a run of the bench", () => {
       "tick.rfc-v2.hz-250",
       "tick-load.mainline.hz-1000",
       "hog-work.no-tick",
-      "publish.virtual.entry.10000",
+      "publish.virtual.entry.1000",
     ]) {
       assert.ok(names.includes(name), name);
     }

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { emulate } from "../src/engine/emulate.js";
-import type { EmulateOptions, RunResult } from "../src/engine/result.js";
+import { type EmulateOptions, PROTOCOL_BACKENDS, type RunResult } from "../src/engine/result.js";
 import type { Scenario, TimelineEvent } from "../src/engine/scenario.js";
 import type { VirtualMachine } from "../src/engine/virtual/virtual-machine.js";
 import { plantedCopy } from "../src/fuzz/planted.js";
@@ -91,14 +91,17 @@ describe("in virtual time", () => {
     { stealUnit: "ns" },
     { stealUnit: "ns", stealFeature: false },
     { stealUnit: "ns", pageMemory: "junk", update: { kind: "periodic", periodNs: NS_PER_MS } },
+    { update: { kind: "steal-entry" } },
   ];
   for (const changes of HOSTS) {
-    test(`every consistent read is audited: ${JSON.stringify(changes)}`, async () => {
-      const result = await emulate(travelling(changes), CHECKED);
-      assertSound(result);
-      assertAllAudited(result);
-      for (const { reads } of result.vcpus) assert.deepEqual([reads.unaudited, reads.torn], [0, 0]);
-    });
+    for (const protocolBackend of PROTOCOL_BACKENDS) {
+      test(`every consistent read is audited, by ${protocolBackend}: ${JSON.stringify(changes)}`, async () => {
+        const result = await emulate(travelling(changes), { ...CHECKED, protocolBackend });
+        assertSound(result);
+        assertAllAudited(result);
+        for (const { reads } of result.vcpus) assert.deepEqual([reads.unaudited, reads.torn], [0, 0]);
+      });
+    }
   }
 
   test("with full checks, too", async () => {

@@ -3,8 +3,13 @@ import { existsSync } from "node:fs";
 import { test } from "node:test";
 import { loadProtocolModule } from "../src/backend/protocol-module.js";
 import { emulate } from "../src/engine/emulate.js";
-import { PROTOCOL_BACKENDS } from "../src/engine/result.js";
+import { protocolModule } from "../src/engine/protocol-backend.js";
+import { type LogLine, PROTOCOL_BACKENDS } from "../src/engine/result.js";
 import type { TimelineEvent } from "../src/engine/scenario.js";
+import { AUDIT_RING_WORDS, AuditRing } from "../src/shared/audit-ring.js";
+import { StealclockError } from "../src/shared/errors.js";
+import { allocateMemory, protocolOf, ramOf } from "../src/shared/machine-memory.js";
+import { PAGE_WORDS, VERSION_WORD } from "../src/shared/pvclock-page.js";
 import { NS_PER_MS } from "../src/shared/units.js";
 import { type ScenarioChanges, scenarioOf } from "./engine-helpers.js";
 import { assertSound, machineOf, runToEnd } from "./virtual-helpers.js";
@@ -70,4 +75,52 @@ for (const [name, changes, runsHere] of KINDS) {
       }
     });
   }
+}
+
+test("without room for WebAssembly memory Atomics are used, and the log says so; asked for by name it is refused", (t) => {
+  t.mock.method(WebAssembly, "Memory", function refuse(): never {
+    throw new RangeError("could not allocate memory");
+  });
+  const lines: LogLine[] = [];
+  assert.equal(
+    protocolModule(undefined, (line) => lines.push(line)),
+    null,
+  );
+  assert.deepEqual(
+    lines.map(({ level, message }) => [level, message]),
+    [["warn", "the wasm protocol backend can't be used; atomics are used instead"]],
+  );
+  assert.match(String(lines[0].fields?.reason), /no room .*could not allocate memory/);
+  assert.throws(
+    () => protocolModule("wasm", () => {}),
+    (error: unknown) => error instanceof StealclockError && error.code === "unsupported",
+  );
+});
+
+test("threads have scratch of their own, beyond guest RAM", () => {
+  const RAM_BYTES = 4096;
+  const memory = allocateMemory(RAM_BYTES, 3, MODULE);
+  const ranges = [0, 1, 2].flatMap((thread) => {
+    const { values, words } = protocolOf(memory, thread);
+    return [values, words].map(({ byteOffset, byteLength }) => [byteOffset, byteOffset + byteLength]);
+  });
+  ranges.sort(([a], [b]) => a - b);
+  assert.ok(ranges[0][0] >= RAM_BYTES);
+  for (const [index, [from]] of ranges.slice(1).entries()) assert.ok(from >= ranges[index][1], `${ranges}`);
+  assert.ok(ranges[ranges.length - 1][1] <= memory.buffer.byteLength);
+});
+
+for (const module of [null, MODULE]) {
+  test(`an update is noted for the audit before its version can be seen: ${module === null ? "atomics" : "wasm"}`, (t) => {
+    const memory = allocateMemory(4096, 1, module);
+    const protocol = protocolOf(memory, 0);
+    const audit = new AuditRing(new Int32Array(new SharedArrayBuffer(AUDIT_RING_WORDS * 4)), 0);
+    const noted: number[] = [];
+    t.mock.method(audit, "record", (version: number) => {
+      noted.push(version);
+      assert.notEqual(ramOf(memory)[VERSION_WORD], version);
+    });
+    const written = [1, 2].map(() => protocol.write(0, PAGE_WORDS, audit));
+    assert.deepEqual([written, noted], [[2, 4], written]);
+  });
 }

@@ -73,7 +73,7 @@ test("where WebAssembly can't be had the Atomics backend is run, and that is sai
   const jitless = (args: readonly string[]) => run(args, async () => {}, ["--jitless"]);
   const unasked = await jitless(["--fault", "aba"]);
   assert.equal(unasked.exitCode, 0);
-  assert.match(unasked.stderr, /^stealclock: the wasm protocol backend can't be loaded; atomics are used instead$/m);
+  assert.match(unasked.stderr, /^stealclock: the wasm protocol backend can't be used; atomics are used instead$/m);
   assert.match(unasked.stdout, /ok: 3 reads beside 3 updates, 1 torn\.\n$/);
   for (const args of [
     ["--protocol", "shipped-wasm"],
@@ -83,7 +83,7 @@ test("where WebAssembly can't be had the Atomics backend is run, and that is sai
     assert.deepEqual([exitCode, stdout], [2, ""]);
     assert.match(
       stderr,
-      /^stealclock: the wasm protocol backend can't be loaded \(.*\); --protocol-backend atomics does/m,
+      /^stealclock: the wasm protocol backend can't be used \(.*\); --protocol-backend atomics does/m,
     );
   }
 });

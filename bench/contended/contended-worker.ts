@@ -76,10 +76,12 @@ class CrewThread {
     }
     const startNs = process.hrtime.bigint();
     let done = 0;
-    for (let batch = 0; Atomics.load(this.#control, ControlWord.Ended) !== round; batch++) {
-      const timed = batch % TIMED_BATCHES === 0 ? latency : null;
+    let batch = 0;
+    // One batch at least, also when the processor came too late for the whole round.
+    do {
+      const timed = batch++ % TIMED_BATCHES === 0 ? latency : null;
       done += this.#slot === 0 ? this.#update(pages, timed) : this.#read(pageBase((this.#slot - 1) % pages), timed);
-    }
+    } while (Atomics.load(this.#control, ControlWord.Ended) !== round);
     const elapsedNs = Number(process.hrtime.bigint() - startNs);
     return { slot: this.#slot, done, retries: this.#retries, elapsedNs, latency };
   }

@@ -1,8 +1,9 @@
 /*
- * The version protocol of the pvclock page in C11 atomics, every word seq_cst, with threads at full speed.
+ * The version protocol of the pvclock page in C11 atomics, all seq_cst, with threads at full speed.
  *
- *     contended WRITERS READERS PAGES WINDOW_MS
+ *     contended WRITERS READERS PAGES WINDOW_MS LAYOUT
  *
+ * LAYOUT is "words", of 32 bits, or "fields", of 64: what the Atomics and the WebAssembly backend access a page by.
  * One writer or none updates the pages in turn, reader r reads page r modulo PAGES. Prints updates a second, reads a second
  * and retries a read.
  */
@@ -12,11 +13,14 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #define PAGE_WORDS 8
+#define PAGE_FIELDS 4
 #define FLAGS_WORD 7
+#define RATE_FIELD 3
 #define GUEST_STOPPED (2u << 8)
 #define MOST_THREADS 64
 /* Operations between two looks whether the window is over. */
@@ -26,7 +30,10 @@
 
 /* Structures 4 KiB apart would all fall into one set of the first cache. */
 struct page {
-	_Alignas(64) _Atomic uint32_t words[PAGE_WORDS];
+	union {
+		_Alignas(64) _Atomic uint32_t words[PAGE_WORDS];
+		_Atomic uint64_t fields[PAGE_FIELDS];
+	};
 	char rest[4096 + 64 - PAGE_WORDS * 4];
 };
 
@@ -36,7 +43,10 @@ struct thread {
 	uint64_t done;
 	uint64_t retries;
 	uint64_t elapsed_ns;
-	uint32_t words[PAGE_WORDS];
+	union {
+		uint32_t words[PAGE_WORDS];
+		uint64_t fields[PAGE_FIELDS];
+	};
 };
 
 static struct page pages[MOST_THREADS];
@@ -53,7 +63,10 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static void update(struct page *page, const uint32_t *values)
+/* In line at every use: the layout is then known. */
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE void update_words(struct page *page, const uint32_t *values)
 {
 	uint32_t opening = (atomic_load(&page->words[0]) + 1) | 1;
 
@@ -65,8 +78,23 @@ static void update(struct page *page, const uint32_t *values)
 	atomic_store(&page->words[0], opening + 1);
 }
 
+INLINE void update_fields(struct page *page, const uint64_t *values)
+{
+	uint64_t found = atomic_load(&page->fields[0]);
+	uint32_t opening = ((uint32_t)found + 1) | 1;
+
+	atomic_store(&page->fields[0], (found & ~(uint64_t)UINT32_MAX) | opening);
+	for (int field = 1; field < RATE_FIELD; field++)
+		atomic_store(&page->fields[field], values[field]);
+	uint64_t differing = atomic_load(&page->fields[RATE_FIELD]) ^ values[RATE_FIELD];
+	differing &= ~((uint64_t)GUEST_STOPPED << 32);
+	if (differing != 0)
+		atomic_fetch_xor(&page->fields[RATE_FIELD], differing);
+	atomic_store(&page->fields[0], (values[0] & ~(uint64_t)UINT32_MAX) | (opening + 1));
+}
+
 /* Returns the number of retries, or -1 after giving up. */
-static int read_page(struct page *page, uint32_t *out)
+INLINE int read_words(struct page *page, uint32_t *out)
 {
 	for (int retries = 0; retries <= MAX_RETRIES; retries++) {
 		uint32_t version = atomic_load(&page->words[0]);
@@ -83,9 +111,25 @@ static int read_page(struct page *page, uint32_t *out)
 	return -1;
 }
 
-static void *write_pages(void *argument)
+INLINE int read_fields(struct page *page, uint64_t *out)
 {
-	struct thread *self = argument;
+	for (int retries = 0; retries <= MAX_RETRIES; retries++) {
+		uint64_t head = atomic_load(&page->fields[0]);
+
+		if (head & 1)
+			continue;
+		for (int field = 1; field < PAGE_FIELDS; field++)
+			out[field] = atomic_load(&page->fields[field]);
+		if (atomic_load(&page->fields[0]) != head)
+			continue;
+		out[0] = head;
+		return retries;
+	}
+	return -1;
+}
+
+INLINE void *write_pages(struct thread *self, int by_fields)
+{
 	int page = 0;
 
 	pthread_barrier_wait(&start);
@@ -94,7 +138,10 @@ static void *write_pages(void *argument)
 		for (uint32_t i = 0; i < BATCH; i++) {
 			page = page + 1 >= page_count ? 0 : page + 1;
 			self->words[1] = i;
-			update(&pages[page], self->words);
+			if (by_fields)
+				update_fields(&pages[page], self->fields);
+			else
+				update_words(&pages[page], self->words);
 		}
 		self->done += BATCH;
 	}
@@ -102,16 +149,15 @@ static void *write_pages(void *argument)
 	return NULL;
 }
 
-static void *read_pages(void *argument)
+INLINE void *read_pages(struct thread *self, int by_fields)
 {
-	struct thread *self = argument;
 	struct page *page = &pages[(self->slot - 1) % page_count];
 
 	pthread_barrier_wait(&start);
 	uint64_t from = now_ns();
 	while (!atomic_load(&over)) {
 		for (int i = 0; i < BATCH; i++) {
-			int retries = read_page(page, self->words);
+			int retries = by_fields ? read_fields(page, self->fields) : read_words(page, self->words);
 
 			/* The compiler has to assume that somebody looks at the words here. */
 			__asm__ volatile("" : : "r"(self->words) : "memory");
@@ -123,10 +169,30 @@ static void *read_pages(void *argument)
 	return NULL;
 }
 
+static void *write_by_words(void *self)
+{
+	return write_pages(self, 0);
+}
+
+static void *write_by_fields(void *self)
+{
+	return write_pages(self, 1);
+}
+
+static void *read_by_words(void *self)
+{
+	return read_pages(self, 0);
+}
+
+static void *read_by_fields(void *self)
+{
+	return read_pages(self, 1);
+}
+
 int main(int argc, char **argv)
 {
-	if (argc != 5) {
-		fprintf(stderr, "usage: contended WRITERS READERS PAGES WINDOW_MS\n");
+	if (argc != 6 || (strcmp(argv[5], "words") != 0 && strcmp(argv[5], "fields") != 0)) {
+		fprintf(stderr, "usage: contended WRITERS READERS PAGES WINDOW_MS words|fields\n");
 		return 2;
 	}
 	int writers = atoi(argv[1]);
@@ -139,11 +205,14 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	int first = writers == 1 ? 0 : 1;
+	int by_fields = strcmp(argv[5], "fields") == 0;
+	void *(*const writer)(void *) = by_fields ? write_by_fields : write_by_words;
+	void *(*const reader)(void *) = by_fields ? read_by_fields : read_by_words;
 
 	pthread_barrier_init(&start, NULL, (unsigned)(writers + readers + 1));
 	for (int slot = first; slot <= readers; slot++) {
 		threads[slot].slot = slot;
-		if (pthread_create(&threads[slot].id, NULL, slot == 0 ? write_pages : read_pages, &threads[slot]) != 0)
+		if (pthread_create(&threads[slot].id, NULL, slot == 0 ? writer : reader, &threads[slot]) != 0)
 			return 1;
 	}
 	pthread_barrier_wait(&start);

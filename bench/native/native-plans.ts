@@ -1,13 +1,15 @@
 import type { Shape } from "../contended/shapes.js";
 import { type RowSpec, type TrialPlan, Unavailable } from "../harness/trial.js";
-import type { NativeContention, NativeProgram } from "./native-program.js";
+import type { NativeContention, NativeLayout, NativeProgram } from "./native-program.js";
 
 /** Each row, and what of C it is set beside. */
 const ROWS = [
   ["update-seqcst", null],
   ["update-linux", "update-seqcst"],
+  ["update-fields", "update-seqcst"],
   ["read-seqcst", null],
   ["read-linux", "read-seqcst"],
+  ["read-fields", "read-seqcst"],
   ["store64-seqcst", "update-seqcst"],
   ["kvmclock-read", "read-linux"],
 ] as const;
@@ -57,26 +59,56 @@ const CONTENDED_FIGURES: readonly ContendedFigure[] = [
   },
 ];
 
-/** A writer and readers in C, every word seq_cst. @param program null without a compiler: the rows then say so */
+/**
+ * A writer and readers in C, all seq_cst: by words, and what they read by fields.
+ *
+ * @param program null without a compiler: the rows then say so
+ */
 export function nativeContendedPlans(program: NativeProgram | null, shapes: readonly Shape[]): TrialPlan[] {
-  return shapes.map((shape) => {
-    const figures = CONTENDED_FIGURES.filter((figure) => figure.appliesTo(shape));
-    const rows: RowSpec[] = figures.map(({ name, unit, base }) => ({
-      name: `${name}.${shape.name}`,
-      unit,
-      ratioTo: base === shape.name ? null : `${name}.${base}`,
+  return shapes.flatMap((shape) => {
+    const byWords = CONTENDED_FIGURES.filter((figure) => figure.appliesTo(shape)).map((figure) => ({
+      ...figure,
+      spec: rowOf(figure, shape),
     }));
-    return {
-      rows,
-      open: async ({ windowMs }) => {
-        if (program === null) return NO_COMPILER;
-        return {
-          round: async () => {
-            const contention = await program.contend(shape, windowMs);
-            return figures.map((figure) => [figure.of(contention)]);
-          },
-        };
-      },
-    };
+    const plans = [contendedPlan(program, shape, "words", byWords)];
+    if (shape.readers > 0) plans.push(contendedPlan(program, shape, "fields", [readsByFields(shape)]));
+    return plans;
   });
+}
+
+/** A figure, and the row that it fills. */
+interface RowFigure {
+  readonly spec: RowSpec;
+  of(contention: NativeContention): number;
+}
+
+function rowOf({ name, unit, base }: ContendedFigure, shape: Shape): RowSpec {
+  return { name: `${name}.${shape.name}`, unit, ratioTo: base === shape.name ? null : `${name}.${base}` };
+}
+
+function readsByFields({ name }: Shape): RowFigure {
+  return {
+    spec: { name: `native.reads-fields.${name}`, unit: "reads/s", ratioTo: `native.reads.${name}` },
+    of: ({ readsPerSecond }) => readsPerSecond,
+  };
+}
+
+function contendedPlan(
+  program: NativeProgram | null,
+  shape: Shape,
+  layout: NativeLayout,
+  figures: readonly RowFigure[],
+): TrialPlan {
+  return {
+    rows: figures.map(({ spec }) => spec),
+    open: async ({ windowMs }) => {
+      if (program === null) return NO_COMPILER;
+      return {
+        round: async () => {
+          const contention = await program.contend(shape, layout, windowMs);
+          return figures.map((figure) => [figure.of(contention)]);
+        },
+      };
+    },
+  };
 }

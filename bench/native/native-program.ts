@@ -12,6 +12,9 @@ const FLAGS = ["-O2", "-std=gnu11", "-pthread"];
 const COMPILERS = ["cc", "gcc", "clang"];
 const runFile = promisify(execFile);
 
+/** What an access reaches: words of 32 bits, as by Atomics, or fields of 64, as by the WebAssembly module. */
+export type NativeLayout = "words" | "fields";
+
 /** What threads in C did in one window. */
 export interface NativeContention {
   readonly updatesPerSecond: number;
@@ -63,9 +66,13 @@ export class NativeProgram {
   }
 
   /** Lets the threads of a shape run against each other, in a process of their own. */
-  async contend({ hasWriter, readers, pages }: Shape, windowMs: number): Promise<NativeContention> {
+  async contend(
+    { hasWriter, readers, pages }: Shape,
+    layout: NativeLayout,
+    windowMs: number,
+  ): Promise<NativeContention> {
     const numbers = [hasWriter ? 1 : 0, readers, pages, windowMs].map(String);
-    const { stdout } = await runFile(join(this.folder, "contended"), numbers);
+    const { stdout } = await runFile(join(this.folder, "contended"), [...numbers, layout]);
     const [updatesPerSecond, readsPerSecond, retriesPerRead] = stdout.trim().split(" ").map(Number);
     return { updatesPerSecond, readsPerSecond, retriesPerRead };
   }

@@ -13,18 +13,30 @@
 #include <time.h>
 
 #define PAGE_WORDS 8
+#define PAGE_FIELDS 4
 #define FLAGS_WORD 7
+#define RATE_FIELD 3
 #define GUEST_STOPPED (2u << 8)
 #define TSC_KHZ 2600000u
 #define NS_PER_MS 1000000u
 
+/* The page by words of 32 bits, or by fields of 64: version with steal, TSC, system time, rate. Never both in one run. */
 struct page {
-	_Alignas(4096) _Atomic uint32_t words[PAGE_WORDS];
+	union {
+		_Alignas(4096) _Atomic uint32_t words[PAGE_WORDS];
+		_Atomic uint64_t fields[PAGE_FIELDS];
+	};
 	_Alignas(64) _Atomic uint64_t last_value;
 	_Alignas(64) _Atomic uint64_t steal_ns;
 	/* Not shared, but laid beside it: at the same offset of another 4 KiB, a processor would take one for the other. */
-	_Alignas(64) uint32_t values[PAGE_WORDS];
-	_Alignas(64) uint32_t out[PAGE_WORDS];
+	union {
+		_Alignas(64) uint32_t values[PAGE_WORDS];
+		uint64_t field_values[PAGE_FIELDS];
+	};
+	union {
+		_Alignas(64) uint32_t out[PAGE_WORDS];
+		uint64_t field_out[PAGE_FIELDS];
+	};
 };
 
 static struct page page;
@@ -44,7 +56,7 @@ static inline void escape(void *memory)
 #define LOAD(word) atomic_load_explicit(&page.words[word], memory_order_relaxed)
 #define STORE(word, value) atomic_store_explicit(&page.words[word], value, memory_order_relaxed)
 
-/* Every word seq_cst: the shape of the code in TypeScript, access by access. */
+/* Every word seq_cst: the Atomics backend, access by access. */
 OPERATION update_seqcst(void)
 {
 	uint32_t opening = (atomic_load(&page.words[0]) + 1) | 1;
@@ -99,6 +111,35 @@ OPERATION read_linux(void)
 		atomic_thread_fence(memory_order_acquire);
 	} while (LOAD(0) != version);
 	out[0] = version;
+}
+
+/* Every field seq_cst: the WebAssembly backend, access by access. */
+OPERATION update_fields(void)
+{
+	uint64_t found = atomic_load(&page.fields[0]);
+	uint32_t opening = ((uint32_t)found + 1) | 1;
+
+	atomic_store(&page.fields[0], (found & ~(uint64_t)UINT32_MAX) | opening);
+	for (int field = 1; field < RATE_FIELD; field++)
+		atomic_store(&page.fields[field], page.field_values[field]);
+	uint64_t differing = atomic_load(&page.fields[RATE_FIELD]) ^ page.field_values[RATE_FIELD];
+	differing &= ~((uint64_t)GUEST_STOPPED << 32);
+	if (differing != 0)
+		atomic_fetch_xor(&page.fields[RATE_FIELD], differing);
+	atomic_store(&page.fields[0], (page.field_values[0] & ~(uint64_t)UINT32_MAX) | (opening + 1));
+}
+
+OPERATION read_fields(void)
+{
+	uint64_t head;
+
+	do {
+		while ((head = atomic_load(&page.fields[0])) & 1)
+			;
+		for (int field = 1; field < PAGE_FIELDS; field++)
+			page.field_out[field] = atomic_load(&page.fields[field]);
+	} while (atomic_load(&page.fields[0]) != head);
+	page.field_out[0] = head;
 }
 
 static uint64_t field(int word)
@@ -179,6 +220,8 @@ ROW(update_seqcst)
 ROW(update_linux)
 ROW(read_seqcst)
 ROW(read_linux)
+ROW(update_fields)
+ROW(read_fields)
 ROW(store64_seqcst)
 ROW(kvmclock_read)
 
@@ -188,6 +231,7 @@ static const struct {
 } rows[] = {
 	{ "update-seqcst", time_update_seqcst },   { "update-linux", time_update_linux },
 	{ "read-seqcst", time_read_seqcst },       { "read-linux", time_read_linux },
+	{ "update-fields", time_update_fields },   { "read-fields", time_read_fields },
 	{ "store64-seqcst", time_store64_seqcst }, { "kvmclock-read", time_kvmclock_read },
 };
 

@@ -11,7 +11,8 @@
  *     byte 30  pad                2 x u8
  *     byte 32  steal_ns           u64   our form of the nanosecond extension that the RFC announces; absent without it
  *
- * Every word is read and written as a 32-bit word by both sides: accesses of unequal size never synchronise.
+ * Both sides of a page reach it by words of 32 bits (version-protocol.ts), or both by fields of 64 (wasm-protocol.ts): accesses of
+ * unequal size never synchronise.
  */
 export const VERSION_WORD = 0;
 export const STEAL_MS_WORD = 1;

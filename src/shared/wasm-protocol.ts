@@ -1,4 +1,5 @@
 import type { AuditRing } from "./audit-ring.js";
+import { StealclockError } from "./errors.js";
 import type { PageProtocol } from "./page-protocol.js";
 import { PAGE_WORDS_NS } from "./pvclock-page.js";
 import type { U64 } from "./u64.js";
@@ -133,10 +134,22 @@ export class WasmProtocol implements PageProtocol {
   }
 }
 
-/** Memory for so many bytes of guest RAM and the scratch of so many threads, which comes after it. */
+/**
+ * Memory for so many bytes of guest RAM and the scratch of so many threads, which comes after it.
+ *
+ * @throws StealclockError "unsupported" when there is no room: V8 reserves some GB of addresses behind each such memory, so
+ *   that it needs no bounds checks, and a process may be allowed less (ulimit -v)
+ */
 export function wasmMemory(ramBytes: number, threads: number): { memory: WebAssembly.Memory; scratchByte: number } {
   const scratchByte = Math.ceil(ramBytes / SCRATCH_BYTES) * SCRATCH_BYTES;
   const pages = Math.ceil((scratchByte + threads * SCRATCH_BYTES) / WASM_PAGE_BYTES);
   // A shared memory that could grow would not be one block that every thread sees whole.
-  return { memory: new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }), scratchByte };
+  try {
+    return { memory: new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true }), scratchByte };
+  } catch (error) {
+    throw new StealclockError(
+      "unsupported",
+      `no room for ${pages * WASM_PAGE_BYTES} bytes of WebAssembly memory and the addresses that V8 reserves with it: ${String(error)}`,
+    );
+  }
 }

@@ -48,7 +48,7 @@ export function addStressFlags(command: Command): void {
 
 /**
  * @param cores that this process may use
- * @param warn told when the WebAssembly backend can't be loaded, and so is not run
+ * @param warn told when the WebAssembly backend can't be used, and so is not run
  * @throws StealclockError "bad-input", naming the flag and what is accepted
  */
 export function readStressFlags(command: Command, cores: number, warn: (message: string) => void): StressFlags {

@@ -43,7 +43,7 @@ export function refuseTogether(given: GivenFlags): void {
 /**
  * In the order in which they are to be run.
  *
- * @param warn told when the WebAssembly backend can't be loaded, and so is not run
+ * @param warn told when the WebAssembly backend can't be used, and so is not run
  * @throws StealclockError "bad-input", naming the flag and what is accepted; "unsupported" when that backend was asked for
  *   by name and can't be loaded
  */
