@@ -89,7 +89,6 @@ describe("a run of the bench", () => {
       "fairness.2-readers.one-page",
       "reads.2-readers.page-each",
       "native.reads.1-reader",
-      "native.reads-fields.1-reader",
     ]) {
       assert.ok(names.includes(name), name);
     }

@@ -96,7 +96,7 @@ export function contendedGroup(program: NativeProgram | null, cores = availableP
     plans: (effort) => {
       if (plans === null) {
         const shapes = shapesFor(effort, cores);
-        plans = [...plansOf(shapes), ...nativeContendedPlans(program, shapes)];
+        plans = [...plansOf(shapes), ...nativeContendedPlans(program, shapes, effort)];
       }
       return plans;
     },

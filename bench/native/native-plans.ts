@@ -1,5 +1,5 @@
 import type { Shape } from "../contended/shapes.js";
-import { type RowSpec, type TrialPlan, Unavailable } from "../harness/trial.js";
+import { type Effort, type RowSpec, type TrialPlan, Unavailable } from "../harness/trial.js";
 import type { NativeContention, NativeLayout, NativeProgram } from "./native-program.js";
 
 /** Each row, and what of C it is set beside. */
@@ -60,18 +60,22 @@ const CONTENDED_FIGURES: readonly ContendedFigure[] = [
 ];
 
 /**
- * A writer and readers in C, all seq_cst: by words, and what they read by fields.
+ * A writer and readers in C, all seq_cst: by words, and in a full run what they read by fields.
  *
  * @param program null without a compiler: the rows then say so
  */
-export function nativeContendedPlans(program: NativeProgram | null, shapes: readonly Shape[]): TrialPlan[] {
+export function nativeContendedPlans(
+  program: NativeProgram | null,
+  shapes: readonly Shape[],
+  { quick }: Effort,
+): TrialPlan[] {
   return shapes.flatMap((shape) => {
     const byWords = CONTENDED_FIGURES.filter((figure) => figure.appliesTo(shape)).map((figure) => ({
       ...figure,
       spec: rowOf(figure, shape),
     }));
     const plans = [contendedPlan(program, shape, "words", byWords)];
-    if (shape.readers > 0) plans.push(contendedPlan(program, shape, "fields", [readsByFields(shape)]));
+    if (shape.readers > 0 && !quick) plans.push(contendedPlan(program, shape, "fields", [readsByFields(shape)]));
     return plans;
   });
 }
