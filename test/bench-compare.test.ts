@@ -1,15 +1,18 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { runBench } from "../bench/command/run-bench.js";
 import type { BenchDocument, BenchResult } from "../bench/harness/document.js";
+import type { Group } from "../bench/harness/trial.js";
 import { checkSavePath, readBenchFile, writeBenchFile } from "../bench/report/bench-file.js";
 import { compareRuns } from "../bench/report/compare.js";
 import { compareLines } from "../bench/report/compare-table.js";
 
 const ROUNDS = 9;
+const BENCH = join(__dirname, "../bench/bench.js");
 
 /** A row whose rounds' ratios lie evenly around `ratio`. */
 function row(name: string, ratio: number, changes: Partial<BenchResult> = {}, spread = 0.01): BenchResult {
@@ -112,5 +115,88 @@ describe("a bench file", () => {
     assert.match(await refused("--filter", ","), /accepted: parts of group\/name/);
     assert.match(await refused("--max-regression", "ten"), /accepted: a percentage such as 10%/);
     assert.match(await refused("surplus"), /too many arguments/);
+  });
+});
+
+/** A group whose rows have the same figure in every round, so that nothing is left to chance or to the machine. */
+function fixedGroup(...rows: readonly FixedRow[]): Group {
+  return {
+    name: "fixed",
+    rounds: () => ROUNDS,
+    plans: () =>
+      rows.map(({ name, unit, ratioTo, value }) => ({
+        rows: [{ name, unit, ratioTo }],
+        open: async () => ({ round: async () => [[value]] }),
+      })),
+    derived: () => [],
+  };
+}
+
+interface FixedRow {
+  readonly name: string;
+  readonly unit: string;
+  readonly ratioTo: string | null;
+  readonly value: number;
+}
+
+const BASE: FixedRow = { name: "base", unit: "ns/op", ratioTo: null, value: 100 };
+
+function timed(value: number): FixedRow {
+  return { name: "timed", unit: "ns/op", ratioTo: "base", value };
+}
+
+interface Outcome {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function benchOf(rows: readonly FixedRow[], ...argv: readonly string[]): Promise<Outcome> {
+  const texts = { stdout: "", stderr: "" };
+  const output = {
+    stdout: (text: string) => {
+      texts.stdout += text;
+    },
+    stderr: (text: string) => {
+      texts.stderr += text;
+    },
+    isTerminal: false,
+    width: 120,
+  };
+  const subject = { groups: [fixedGroup(...rows)], compiler: null, close: () => {} };
+  return { exitCode: await runBench(argv, output, () => subject), ...texts };
+}
+
+/** Keeps one run, and compares another with it. */
+async function compared(before: readonly FixedRow[], now: readonly FixedRow[], ...argv: string[]): Promise<Outcome> {
+  const file = join(folder, "before.json");
+  assert.equal((await benchOf(before, "--save", file)).exitCode, 0);
+  return benchOf(now, "--compare", file, ...argv);
+}
+
+describe("bench --compare", () => {
+  it("exits 1 when a ratio got worse by more than is allowed", async () => {
+    for (const argv of [[], ["--json"], ["--max-regression", "15%"]]) {
+      const { exitCode, stderr } = await compared([BASE, timed(200)], [BASE, timed(240)], ...argv);
+      assert.deepEqual([exitCode, stderr], [1, ""], argv.join(" "));
+    }
+  });
+
+  it("exits 0 when none did", async () => {
+    const changes: readonly [number, ...string[]][] = [[200], [216], [150], [240, "--max-regression", "25%"]];
+    for (const [value, ...argv] of changes) {
+      const { exitCode, stderr } = await compared([BASE, timed(200)], [BASE, timed(value)], ...argv);
+      assert.deepEqual([exitCode, stderr], [0, ""], `${value}`);
+    }
+  });
+
+  it("exits 0 when both the row and what it is divided by take twice as long", async () => {
+    const { exitCode } = await compared([BASE, timed(200)], [{ ...BASE, value: 200 }, timed(400)]);
+    assert.equal(exitCode, 0);
+  });
+
+  it("hands its exit code to the process", () => {
+    const { status, stderr } = spawnSync(process.execPath, [BENCH, "--compare", join(folder, "none.json")]);
+    assert.equal(status, 2, String(stderr));
   });
 });
