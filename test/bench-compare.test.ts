@@ -27,7 +27,7 @@ function run(...results: readonly BenchResult[]): BenchDocument {
 }
 
 function verdictOf(before: BenchResult, now: BenchResult, maxRegression = 0.1): string | undefined {
-  return compareRuns(run(before), run(now), maxRegression)[0]?.verdict;
+  return compareRuns(run(before), run(now), maxRegression).changes[0]?.verdict;
 }
 
 const folder = mkdtempSync(join(tmpdir(), "stealclock-bench-test-"));
@@ -56,12 +56,50 @@ describe("a comparison of two runs", () => {
     assert.equal(verdictOf(row("a", 2), row("a", 2, { median: 8_000, min: 7_000, max: 9_000, p99: 9_000 })), "same");
   });
 
-  it("leaves out what both do not have, or what is divided by something else", () => {
-    assert.equal(verdictOf(row("a", 2), row("b", 4)), undefined);
-    assert.equal(verdictOf(row("a", 2), row("a", 4, { ratioTo: "other" })), undefined);
-    assert.equal(verdictOf(row("a", 2), row("a", 4, { ratio: null, ratioRounds: [] })), undefined);
-    assert.equal(verdictOf(row("a", 2), row("a", 4, { ratioTo: null })), undefined);
-    assert.equal(verdictOf(row("a", 2, { ratioTo: null }), row("a", 4, { ratioTo: null })), undefined);
+  /** Why the first row was left out. */
+  const whyNot = (before: readonly BenchResult[], now: readonly BenchResult[]): string | undefined => {
+    const { changes, notCompared } = compareRuns(run(...before), run(...now), 0.1);
+    assert.deepEqual(changes, []);
+    return notCompared.find(({ name }) => name === "a")?.why;
+  };
+
+  it("leaves out what only one of them has, and says so", () => {
+    assert.equal(whyNot([row("a", 2)], []), "in the saved file, but not measured now");
+    assert.equal(whyNot([], [row("a", 2)]), "not in the saved file");
+  });
+
+  it("does not miss rows that were not asked for", () => {
+    const saved = run(row("a", 2), row("b", 2), row("c", 2));
+    const { notCompared } = compareRuns(saved, run(row("a", 2)), 0.1, ({ name }) => name !== "b");
+    assert.deepEqual(
+      notCompared.map(({ group, name }) => `${group}/${name}`),
+      ["g/c"],
+    );
+  });
+
+  it("leaves out what is another ratio now", () => {
+    const other = row("a", 4, { ratioTo: "other" });
+    assert.equal(whyNot([row("a", 2)], [other]), "divided by other now, by base in the saved file");
+    const none = row("a", 4, { ratioTo: null, ratio: null, ratioRounds: [] });
+    assert.equal(whyNot([row("a", 2)], [none]), "divided by nothing now, by base in the saved file");
+    assert.equal(whyNot([none], [row("a", 2)]), "divided by base now, by nothing in the saved file");
+    const rate = row("a", 2, { unit: "reads/s" });
+    assert.equal(whyNot([row("a", 2)], [rate]), "in reads/s now, in ns/op in the saved file");
+    assert.match(whyNot([none], [none]) ?? "", /^nothing to divide by/);
+  });
+
+  it("says why there is no ratio", () => {
+    const none = { ratio: null, ratioRounds: [] };
+    const there = row("a", 2);
+    const missing = row("a", 2, none);
+    const unmeasured = row("a", 2, { ...none, median: null, samples: 0 });
+    const base = row("base", 1, { ...none, ratioTo: null, median: null, note: "no compiler" });
+    assert.equal(whyNot([there], [missing, base]), "no ratio now: no compiler");
+    assert.equal(whyNot([missing, base], [there]), "no ratio in the saved file: no compiler");
+    assert.equal(whyNot([missing], [missing, base]), "no ratio then or now: no compiler");
+    assert.equal(whyNot([there], [{ ...unmeasured, note: "no page" }]), "no ratio now: no page");
+    assert.equal(whyNot([there], [unmeasured]), "no ratio now: it met nothing to measure");
+    assert.equal(whyNot([there], [missing]), "no ratio now: no round had a figure of base to divide by");
   });
 
   it("has no opinion on a few rounds", () => {
@@ -70,10 +108,10 @@ describe("a comparison of two runs", () => {
   });
 
   it("shows the interval, and says which rows are worse", () => {
-    const changes = compareRuns(run(row("a", 2), row("b", 2)), run(row("a", 3), row("b", 2)), 0.1);
-    const [change] = changes;
+    const comparison = compareRuns(run(row("a", 2), row("b", 2)), run(row("a", 3), row("b", 2)), 0.1);
+    const [change] = comparison.changes;
     assert.ok(change.interval !== null && change.interval.low < 0.5 && change.interval.high > 0.5);
-    const text = compareLines(changes, 0.1, 120).join("\n");
+    const text = compareLines(comparison, 0.1, 120).join("\n");
     assert.match(text, /g\/a .*base .*\+50\.0 % .*worse/);
     assert.match(text, /Worse by more than 10 %, and by more than chance explains: a\.$/);
   });
@@ -193,6 +231,53 @@ describe("bench --compare", () => {
   it("exits 0 when both the row and what it is divided by take twice as long", async () => {
     const { exitCode } = await compared([BASE, timed(200)], [{ ...BASE, value: 200 }, timed(400)]);
     assert.equal(exitCode, 0);
+  });
+
+  const other: FixedRow = { ...timed(100), name: "other" };
+
+  it("names what got lost and what is new under the table, and takes it for no regression", async () => {
+    const { exitCode, stdout } = await compared(
+      [BASE, timed(200), other],
+      [BASE, timed(200), { ...other, name: "new" }],
+    );
+    assert.equal(exitCode, 0);
+    assert.match(stdout, /^No row is worse by more than 10 %\.\n(.+\n)*other: not compared, in the saved file, but/m);
+    assert.match(stdout, /^new: not compared, not in the saved file$/m);
+  });
+
+  it("names them in JSON, too", async () => {
+    const { stdout } = await compared([BASE, timed(200), other], [BASE, timed(200)], "--json");
+    const { changes, notCompared } = JSON.parse(stdout);
+    assert.equal(changes.length, 1);
+    assert.deepEqual(notCompared.at(-1), {
+      group: "fixed",
+      name: "other",
+      why: "in the saved file, but not measured now",
+    });
+  });
+
+  it("does not call lost what --filter leaves out", async () => {
+    const { exitCode, stdout } = await compared([BASE, timed(200), other], [BASE, timed(200)], "--filter", "timed");
+    assert.equal(exitCode, 0);
+    assert.doesNotMatch(stdout, /\bother[,:]/);
+    const missed = await compared([BASE, timed(200), other], [BASE, timed(200)], "--filter", "timed,other");
+    assert.match(missed.stdout, /^other: not compared, in the saved file, but/m);
+  });
+
+  it("says what is missing, too, where nothing at all is left to compare", async () => {
+    const { exitCode, stdout, stderr } = await compared([BASE, timed(200)], [BASE]);
+    assert.equal(exitCode, 2);
+    assert.match(stderr, /no ratio of this run is in it/);
+    assert.match(stdout, /^timed: not compared, in the saved file, but/m);
+    assert.doesNotMatch(stdout, /No row is worse/);
+  });
+
+  it("has no line wider than the terminal under the table", async () => {
+    const many = Array.from({ length: 40 }, (_, index) => ({ ...other, name: `other-${index}` }));
+    const { stdout } = await compared([BASE, timed(200), ...many], [BASE, timed(200)]);
+    const notes = stdout.slice(stdout.indexOf("No row is worse"));
+    assert.match(notes, /other-0.*other-39: not/s);
+    for (const line of notes.split("\n")) assert.ok(line.length <= 120, line);
   });
 
   it("hands its exit code to the process", () => {

@@ -6,10 +6,10 @@ import { NOISE_LIMIT, NoiseMeter } from "../harness/noise.js";
 import { type Progress, runGroup } from "../harness/run-group.js";
 import { checkSavePath, readBenchFile, writeBenchFile } from "../report/bench-file.js";
 import { benchLines } from "../report/bench-table.js";
-import { compareRuns, type RowChange } from "../report/compare.js";
+import { type Comparison, compareRuns } from "../report/compare.js";
 import { compareLines } from "../report/compare-table.js";
 import { type BenchFlags, readBenchFlags } from "./flags.js";
-import { selectPlans } from "./select-plans.js";
+import { matchesFilter, selectPlans } from "./select-plans.js";
 import { openSubject, type Subject } from "./subject.js";
 
 /** Where a run writes. */
@@ -49,26 +49,27 @@ async function runFlags(flags: BenchFlags, output: BenchOutput, open: () => Subj
   if (save !== null) checkSavePath(save);
   const document = await measure(flags, open, progressOf(output));
   if (save !== null) writeBenchFile(save, document);
-  const changes = before === null ? null : compareRuns(before, document, maxRegression);
-  if (json) output.stdout(`${JSON.stringify({ ...document, ...(changes !== null && { changes }) }, null, 2)}\n`);
-  else output.stdout(`${textLines(document, changes, maxRegression, output.width).join("\n")}\n`);
-  if (changes?.length === 0) {
+  const isWanted = ({ group, name }: BenchResult): boolean => matchesFilter(group, name, flags.filter);
+  const comparison = before === null ? null : compareRuns(before, document, maxRegression, isWanted);
+  if (json) output.stdout(`${JSON.stringify({ ...document, ...comparison }, null, 2)}\n`);
+  else output.stdout(`${textLines(document, comparison, maxRegression, output.width).join("\n")}\n`);
+  if (comparison?.changes.length === 0) {
     throw new StealclockError(
       "bad-input",
       `--compare ${compare}: no ratio of this run is in it; accepted: one that has the same rows`,
     );
   }
-  return changes?.some(({ verdict }) => verdict === "worse") ? 1 : 0;
+  return comparison?.changes.some(({ verdict }) => verdict === "worse") ? 1 : 0;
 }
 
 function textLines(
   document: BenchDocument,
-  changes: readonly RowChange[] | null,
+  comparison: Comparison | null,
   maxRegression: number,
   width: number,
 ): string[] {
   const lines = benchLines(document, width);
-  return changes === null || changes.length === 0 ? lines : [...lines, ...compareLines(changes, maxRegression, width)];
+  return comparison === null ? lines : [...lines, ...compareLines(comparison, maxRegression, width)];
 }
 
 function progressOf({ stderr, isTerminal }: BenchOutput): Progress {

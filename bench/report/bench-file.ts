@@ -19,6 +19,7 @@ const DOCUMENT = z.looseObject({
       ratio: FIGURE,
       ratioRounds: z.array(z.number()),
       noisy: z.boolean(),
+      note: z.string().optional(),
     }),
   ),
 });

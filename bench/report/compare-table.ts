@@ -1,9 +1,25 @@
+import { wrap } from "../../src/cli/format.js";
 import { layOutTables } from "../../src/cli/table.js";
 import { figure, leftColumn } from "./columns.js";
-import type { RowChange } from "./compare.js";
+import type { Comparison, NotCompared, RowChange } from "./compare.js";
 
-/** The changes as a table, and a sentence that says what they come to. */
-export function compareLines(changes: readonly RowChange[], maxRegression: number, width: number): string[] {
+/** The changes as a table, a sentence that says what they come to, and what is not among them. */
+export function compareLines({ changes, notCompared }: Comparison, maxRegression: number, width: number): string[] {
+  const worse = changes.filter(({ verdict }) => verdict === "worse").map(({ name }) => name);
+  const limit = `${(maxRegression * 100).toFixed(0)} %`;
+  const verdict =
+    worse.length === 0
+      ? `No row is worse by more than ${limit}.`
+      : `Worse by more than ${limit}, and by more than chance explains: ${worse.join(", ")}.`;
+  return [
+    "",
+    // No sentence on nothing: the command says that it found nothing to compare.
+    ...(changes.length === 0 ? [] : [...tableLines(changes, width), ...wrap(verdict, width)]),
+    ...notComparedLines(notCompared).flatMap((line) => wrap(line, width)),
+  ];
+}
+
+function tableLines(changes: readonly RowChange[], width: number): string[] {
   const percent = (share: number): string => `${share > 0 ? "+" : ""}${(share * 100).toFixed(1)} %`;
   const columns = [
     { head: "before", cells: changes.map(({ before }) => figure(before)) },
@@ -24,15 +40,16 @@ export function compareLines(changes: readonly RowChange[], maxRegression: numbe
     "ratio of",
     changes.map(({ group, name }) => `${group}/${name}`),
   );
-  const worse = changes.filter(({ verdict }) => verdict === "worse").map(({ name }) => name);
-  const limit = `${(maxRegression * 100).toFixed(0)} %`;
-  return [
-    "",
-    ...layOutTables(names, [{ title: "", columns }], width).flatMap(([, ...lines]) =>
-      lines.map((line) => line.trimEnd()),
-    ),
-    worse.length === 0
-      ? `No row is worse by more than ${limit}.`
-      : `Worse by more than ${limit}, and by more than chance explains: ${worse.join(", ")}.`,
-  ];
+  return layOutTables(names, [{ title: "", columns }], width).flatMap(([, ...lines]) =>
+    lines.map((line) => line.trimEnd()),
+  );
+}
+
+/** A line for each reason. */
+function notComparedLines(rows: readonly NotCompared[]): string[] {
+  const reasons = [...new Set(rows.map(({ why }) => why))];
+  return reasons.map((reason) => {
+    const names = rows.filter(({ why }) => why === reason).map(({ name }) => name);
+    return `${names.join(", ")}: not compared, ${reason}`;
+  });
 }

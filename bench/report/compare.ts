@@ -7,6 +7,9 @@ const SIDE_CONFIDENCE = 0.975;
 /** Units of which more is better; of all others less is. */
 const MORE_IS_BETTER = /\/s$|^fairness$/;
 
+/** Why rows that are divided by nothing are left out. */
+const ABSOLUTE = "nothing to divide by, and absolute figures of two runs say nothing";
+
 /** worse: by more than what was allowed, and by more than chance explains. */
 type Verdict = "worse" | "better" | "same" | "too few rounds";
 
@@ -25,33 +28,89 @@ export interface RowChange {
   readonly noisy: boolean;
 }
 
+/** A row whose ratios could not be set side by side. */
+export interface NotCompared {
+  readonly group: string;
+  readonly name: string;
+  readonly why: string;
+}
+
+export interface Comparison {
+  readonly changes: readonly RowChange[];
+  /** What is missing from them: a row that got lost must not look like one that stayed as it was. */
+  readonly notCompared: readonly NotCompared[];
+}
+
 /**
- * Sets the ratios of two runs side by side; absolute times of another day or machine say nothing. Rows that either run has not, or
- * divided by another row, are left out.
+ * Sets the ratios of two runs side by side; absolute times of another day or machine say nothing.
  *
  * @param maxRegression the share by which a row may get worse, such as 0.1
+ * @param isWanted whether a row of the earlier run was asked for now: others are not missed
  */
-export function compareRuns(before: BenchDocument, after: BenchDocument, maxRegression: number): RowChange[] {
-  const old = new Map(before.results.map((row) => [keyOf(row), row]));
-  return after.results.flatMap((row) => {
-    const match = old.get(keyOf(row));
-    return match === undefined ? [] : changeOf(match, row, maxRegression);
-  });
+export function compareRuns(
+  before: BenchDocument,
+  after: BenchDocument,
+  maxRegression: number,
+  isWanted: (row: BenchResult) => boolean = () => true,
+): Comparison {
+  const old = rowsOf(before);
+  const now = rowsOf(after);
+  const changes: RowChange[] = [];
+  const notCompared: NotCompared[] = [];
+  for (const [key, row] of now) {
+    const match = old.get(key);
+    const change = match === undefined ? "not in the saved file" : compareRow([match, old], [row, now], maxRegression);
+    if (typeof change === "string") notCompared.push(without(row, change));
+    else changes.push(change);
+  }
+  const lost = [...old.values()].filter((row) => !now.has(keyOf(row.group, row.name)) && isWanted(row));
+  for (const row of lost) notCompared.push(without(row, "in the saved file, but not measured now"));
+  return { changes, notCompared };
 }
 
-function keyOf({ group, name, unit, ratioTo }: BenchResult): string {
-  return [group, name, unit, ratioTo].join(" ");
+function without({ group, name }: BenchResult, why: string): NotCompared {
+  return { group, name, why };
 }
 
-function changeOf(before: BenchResult, after: BenchResult, maxRegression: number): RowChange[] {
-  const { group, name, unit, ratioTo, noisy } = after;
-  if (ratioTo === null || !before.ratio || after.ratio === null) return [];
+type Rows = ReadonlyMap<string, BenchResult>;
+
+function rowsOf({ results }: BenchDocument): Rows {
+  return new Map(results.map((row) => [keyOf(row.group, row.name), row]));
+}
+
+function keyOf(group: string, name: string): string {
+  return `${group}/${name}`;
+}
+
+/** A row, and the others of its run. */
+type RowOfRun = readonly [row: BenchResult, rows: Rows];
+
+/** @returns the change, or why there is none */
+function compareRow([before, old]: RowOfRun, [after, now]: RowOfRun, maxRegression: number): RowChange | string {
+  // A ratio to something else is another ratio, whatever the row is called.
+  if (before.ratioTo !== after.ratioTo) {
+    return `divided by ${after.ratioTo ?? "nothing"} now, by ${before.ratioTo ?? "nothing"} in the saved file`;
+  }
+  if (before.unit !== after.unit) return `in ${after.unit} now, in ${before.unit} in the saved file`;
+  const { ratioTo } = after;
+  if (ratioTo === null) return ABSOLUTE;
+  if (after.ratio === null) {
+    return `no ratio ${before.ratio === null ? "then or now" : "now"}: ${reasonOf(after, now)}`;
+  }
+  if (before.ratio === null) return `no ratio in the saved file: ${reasonOf(before, old)}`;
   const change = after.ratio / before.ratio - 1;
   const interval = changeInterval(before.ratioRounds, after.ratioRounds);
   const verdict =
-    interval === null ? "too few rounds" : judge(change, interval, MORE_IS_BETTER.test(unit), maxRegression);
-  const shown = { group, name, ratioTo, before: before.ratio, after: after.ratio };
-  return [{ ...shown, change, interval, verdict, noisy: noisy || before.noisy }];
+    interval === null ? "too few rounds" : judge(change, interval, MORE_IS_BETTER.test(after.unit), maxRegression);
+  const shown = { group: after.group, name: after.name, ratioTo, before: before.ratio, after: after.ratio };
+  return { ...shown, change, interval, verdict, noisy: after.noisy || before.noisy };
+}
+
+/** Why a row has no ratio. */
+function reasonOf({ group, ratioTo, median, note }: BenchResult, rows: Rows): string {
+  const told = note ?? rows.get(keyOf(group, ratioTo ?? ""))?.note;
+  if (told !== undefined) return told;
+  return median === null ? "it met nothing to measure" : `no round had a figure of ${ratioTo} to divide by`;
 }
 
 /** From the lowest that one median may be over the highest that the other may be, to the reverse: wide rather than wrong. */
