@@ -88,6 +88,43 @@ describe("a comparison of two runs", () => {
     assert.match(whyNot([none], [none]) ?? "", /^nothing to divide by/);
   });
 
+  /** A row that is a ratio in itself. */
+  const growth = (value: number, changes: Partial<BenchResult> = {}): BenchResult => {
+    const { ratioRounds: rounds, ...rest } = row("a", value, { unit: "x per doubling", ratioTo: null });
+    return { ...rest, median: value, ratio: null, ratioRounds: [], rounds, ...changes };
+  };
+
+  it("compares what is a ratio in itself as it is", () => {
+    assert.equal(verdictOf(growth(1), growth(1.2)), "worse");
+    assert.equal(verdictOf(growth(1), growth(1)), "same");
+    assert.equal(verdictOf(growth(1), growth(0.8)), "better");
+    const fair = { unit: "fairness" };
+    assert.equal(verdictOf(growth(0.99, fair), growth(0.5, fair)), "worse");
+    const [change] = compareRuns(run(growth(1)), run(growth(1.2)), 0.1).changes;
+    assert.deepEqual([change.ratioTo, change.before, change.after], [null, 1, 1.2]);
+    const nothing = growth(1, { median: null, rounds: [] });
+    assert.equal(whyNot([growth(1)], [nothing]), "no ratio now: it met nothing to measure");
+  });
+
+  it("can't tell of such a row whose rounds were not kept", () => {
+    const { rounds: _, ...old } = growth(1);
+    const comparison = compareRuns(run(old), run(growth(2)), 0.1);
+    assert.equal(comparison.changes[0].verdict, "too few rounds");
+    assert.match(compareLines(comparison, 0.1, 120).join("\n"), /10 %\. Too few rounds to tell of 1 row\.$/);
+  });
+
+  it("names a few of the rows that are absolute, and counts the others", () => {
+    const absolute = (count: number) =>
+      run(
+        ...Array.from({ length: count }, (_, index) => row(`r${index}`, 2, { ratioTo: null, ratio: null })),
+        row("a", 2),
+      );
+    const text = (count: number) =>
+      compareLines(compareRuns(absolute(count), absolute(count), 0.1), 0.1, 200).join("\n");
+    assert.match(text(6), /^r0, r1, r2, r3, r4, r5: not compared, nothing to divide by/m);
+    assert.match(text(9), /^r0, r1, r2, r3, r4, r5 and 3 more: not compared, nothing to divide by/m);
+  });
+
   it("says why there is no ratio", () => {
     const none = { ratio: null, ratioRounds: [] };
     const there = row("a", 2);

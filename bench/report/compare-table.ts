@@ -1,20 +1,25 @@
 import { wrap } from "../../src/cli/format.js";
 import { layOutTables } from "../../src/cli/table.js";
 import { figure, leftColumn } from "./columns.js";
-import type { Comparison, NotCompared, RowChange } from "./compare.js";
+import { ABSOLUTE, type Comparison, type NotCompared, type RowChange } from "./compare.js";
+
+/** Rows that never are compared are no news: no more of them are named. */
+const MOST_ABSOLUTE = 6;
 
 /** The changes as a table, a sentence that says what they come to, and what is not among them. */
 export function compareLines({ changes, notCompared }: Comparison, maxRegression: number, width: number): string[] {
   const worse = changes.filter(({ verdict }) => verdict === "worse").map(({ name }) => name);
   const limit = `${(maxRegression * 100).toFixed(0)} %`;
-  const verdict =
+  const tooFew = changes.filter(({ verdict }) => verdict === "too few rounds").length;
+  const untold = tooFew === 0 ? "" : ` Too few rounds to tell of ${tooFew} ${tooFew === 1 ? "row" : "rows"}.`;
+  const sentence =
     worse.length === 0
       ? `No row is worse by more than ${limit}.`
       : `Worse by more than ${limit}, and by more than chance explains: ${worse.join(", ")}.`;
   return [
     "",
     // No sentence on nothing: the command says that it found nothing to compare.
-    ...(changes.length === 0 ? [] : [...tableLines(changes, width), ...wrap(verdict, width)]),
+    ...(changes.length === 0 ? [] : [...tableLines(changes, width), ...wrap(sentence + untold, width)]),
     ...notComparedLines(notCompared).flatMap((line) => wrap(line, width)),
   ];
 }
@@ -26,7 +31,7 @@ function tableLines(changes: readonly RowChange[], width: number): string[] {
     { head: "now", cells: changes.map(({ after }) => figure(after)) },
     leftColumn(
       "of",
-      changes.map(({ ratioTo }) => ratioTo),
+      changes.map(({ ratioTo }) => ratioTo ?? ""),
     ),
     { head: "change", cells: changes.map(({ change }) => percent(change)) },
     { head: "from", cells: changes.map(({ interval }) => (interval === null ? "-" : percent(interval.low))) },
@@ -50,6 +55,8 @@ function notComparedLines(rows: readonly NotCompared[]): string[] {
   const reasons = [...new Set(rows.map(({ why }) => why))];
   return reasons.map((reason) => {
     const names = rows.filter(({ why }) => why === reason).map(({ name }) => name);
-    return `${names.join(", ")}: not compared, ${reason}`;
+    const shown = reason === ABSOLUTE ? names.slice(0, MOST_ABSOLUTE) : names;
+    const more = shown.length < names.length ? ` and ${names.length - shown.length} more` : "";
+    return `${shown.join(", ")}${more}: not compared, ${reason}`;
   });
 }

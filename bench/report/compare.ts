@@ -1,14 +1,12 @@
 import type { BenchDocument, BenchResult } from "../harness/document.js";
 import { type Interval, medianInterval } from "../harness/statistics.js";
+import { isMoreBetter, isRatio } from "../harness/units.js";
 
 /** Each side's interval has this confidence, so that both hold together with 95 % at least. */
 const SIDE_CONFIDENCE = 0.975;
 
-/** Units of which more is better; of all others less is. */
-const MORE_IS_BETTER = /\/s$|^fairness$/;
-
 /** Why rows that are divided by nothing are left out. */
-const ABSOLUTE = "nothing to divide by, and absolute figures of two runs say nothing";
+export const ABSOLUTE = "nothing to divide by, and absolute figures of two runs say nothing";
 
 /** worse: by more than what was allowed, and by more than chance explains. */
 type Verdict = "worse" | "better" | "same" | "too few rounds";
@@ -17,7 +15,8 @@ type Verdict = "worse" | "better" | "same" | "too few rounds";
 export interface RowChange {
   readonly group: string;
   readonly name: string;
-  readonly ratioTo: string;
+  /** null for a row that is a ratio in itself. */
+  readonly ratioTo: string | null;
   readonly before: number;
   readonly after: number;
   readonly change: number;
@@ -92,18 +91,26 @@ function compareRow([before, old]: RowOfRun, [after, now]: RowOfRun, maxRegressi
     return `divided by ${after.ratioTo ?? "nothing"} now, by ${before.ratioTo ?? "nothing"} in the saved file`;
   }
   if (before.unit !== after.unit) return `in ${after.unit} now, in ${before.unit} in the saved file`;
-  const { ratioTo } = after;
-  if (ratioTo === null) return ABSOLUTE;
-  if (after.ratio === null) {
-    return `no ratio ${before.ratio === null ? "then or now" : "now"}: ${reasonOf(after, now)}`;
-  }
-  if (before.ratio === null) return `no ratio in the saved file: ${reasonOf(before, old)}`;
-  const change = after.ratio / before.ratio - 1;
-  const interval = changeInterval(before.ratioRounds, after.ratioRounds);
-  const verdict =
-    interval === null ? "too few rounds" : judge(change, interval, MORE_IS_BETTER.test(after.unit), maxRegression);
-  const shown = { group: after.group, name: after.name, ratioTo, before: before.ratio, after: after.ratio };
+  const { group, name, unit, ratioTo } = after;
+  if (ratioTo === null && !isRatio(unit)) return ABSOLUTE;
+  const [from, to] = [ratioOf(before), ratioOf(after)];
+  if (to === null) return `no ratio ${from === null ? "then or now" : "now"}: ${reasonOf(after, now)}`;
+  if (from === null) return `no ratio in the saved file: ${reasonOf(before, old)}`;
+  const change = to / from - 1;
+  const interval = changeInterval(roundsOf(before), roundsOf(after));
+  const verdict = interval === null ? "too few rounds" : judge(change, interval, isMoreBetter(unit), maxRegression);
+  const shown = { group, name, ratioTo, before: from, after: to };
   return { ...shown, change, interval, verdict, noisy: after.noisy || before.noisy };
+}
+
+/** To the row that it is divided by, or the row's own figure, which then is one. */
+function ratioOf({ ratioTo, ratio, median }: BenchResult): number | null {
+  return ratioTo === null ? median : ratio;
+}
+
+function roundsOf({ ratioTo, ratioRounds, rounds }: BenchResult): readonly number[] {
+  // Files of earlier versions have no rounds of such rows: too few to tell.
+  return ratioTo === null ? (rounds ?? []) : ratioRounds;
 }
 
 /** Why a row has no ratio. */
