@@ -52,6 +52,27 @@ describe("a comparison of two runs", () => {
     assert.equal(verdictOf(row("a", 2, { unit: "fairness" }), row("a", 1, { unit: "fairness" })), "worse");
   });
 
+  it("compares with what was 0, and with what is 0 now", () => {
+    const rate = { unit: "reads/s" };
+    assert.equal(verdictOf(row("a", 0), row("a", 0)), "same");
+    assert.equal(verdictOf(row("a", 0), row("a", 100)), "worse");
+    assert.equal(verdictOf(row("a", 100), row("a", 0)), "better");
+    assert.equal(verdictOf(row("a", 0, rate), row("a", 100, rate)), "better");
+    assert.equal(verdictOf(row("a", 100, rate), row("a", 0, rate)), "worse");
+    const comparison = compareRuns(run(row("a", 0)), run(row("a", 100)), 0.1);
+    assert.match(compareLines(comparison, 0.1, 120).join("\n"), /g\/a +0\.00 +100 +base +(\+∞ % +){3}worse\n/);
+  });
+
+  it("does not take chance for a change where some rounds had 0", () => {
+    const someNone = row("a", 1, { ratioRounds: [0, 0, 0, 0, 1, 1, 1, 1, 1] });
+    for (const moreIsBetter of [false, true]) {
+      const unit = moreIsBetter ? "reads/s" : "ns/op";
+      const none = row("a", 0, { unit });
+      assert.equal(verdictOf({ ...someNone, unit }, none), "same");
+      assert.equal(verdictOf(none, { ...someNone, unit }), "same");
+    }
+  });
+
   it("never compares times", () => {
     assert.equal(verdictOf(row("a", 2), row("a", 2, { median: 8_000, min: 7_000, max: 9_000, p99: 9_000 })), "same");
   });
@@ -255,6 +276,12 @@ describe("bench --compare", () => {
       const { exitCode, stderr } = await compared([BASE, timed(200)], [BASE, timed(240)], ...argv);
       assert.deepEqual([exitCode, stderr], [1, ""], argv.join(" "));
     }
+  });
+
+  it("exits 1 when something that was 0 is no more", async () => {
+    const { exitCode, stdout } = await compared([BASE, timed(0)], [BASE, timed(1)], "--json");
+    const [{ before, after: now, change, verdict }] = JSON.parse(stdout).changes;
+    assert.deepEqual([exitCode, before, now, change, verdict], [1, 0, 0.01, null, "worse"]);
   });
 
   it("exits 0 when none did", async () => {

@@ -25,7 +25,10 @@ export function compareLines({ changes, notCompared }: Comparison, maxRegression
 }
 
 function tableLines(changes: readonly RowChange[], width: number): string[] {
-  const percent = (share: number): string => `${share > 0 ? "+" : ""}${(share * 100).toFixed(1)} %`;
+  const percent = (share: number): string => {
+    const digits = Number.isFinite(share) ? (share * 100).toFixed(1) : "∞";
+    return `${share > 0 ? "+" : ""}${digits} %`;
+  };
   const columns = [
     { head: "before", cells: changes.map(({ before }) => figure(before)) },
     { head: "now", cells: changes.map(({ after }) => figure(after)) },

@@ -11,7 +11,7 @@ export const ABSOLUTE = "nothing to divide by, and absolute figures of two runs 
 /** worse: by more than what was allowed, and by more than chance explains. */
 type Verdict = "worse" | "better" | "same" | "too few rounds";
 
-/** How a row's ratio changed between two runs. Shares: 0.1 is a tenth more. */
+/** How a row's ratio changed between two runs. Shares: 0.1 is a tenth more, and infinity, in JSON null, more than 0. */
 export interface RowChange {
   readonly group: string;
   readonly name: string;
@@ -96,7 +96,7 @@ function compareRow([before, old]: RowOfRun, [after, now]: RowOfRun, maxRegressi
   const [from, to] = [ratioOf(before), ratioOf(after)];
   if (to === null) return `no ratio ${from === null ? "then or now" : "now"}: ${reasonOf(after, now)}`;
   if (from === null) return `no ratio in the saved file: ${reasonOf(before, old)}`;
-  const change = to / from - 1;
+  const change = changeFrom(from, to);
   const interval = changeInterval(roundsOf(before), roundsOf(after));
   const verdict = interval === null ? "too few rounds" : judge(change, interval, isMoreBetter(unit), maxRegression);
   const shown = { group, name, ratioTo, before: from, after: to };
@@ -125,7 +125,12 @@ function changeInterval(before: readonly number[], after: readonly number[]): In
   const old = medianInterval(before, SIDE_CONFIDENCE);
   const now = medianInterval(after, SIDE_CONFIDENCE);
   if (old === null || now === null) return null;
-  return { low: now.low / old.high - 1, high: now.high / old.low - 1 };
+  return { low: changeFrom(old.high, now.low), high: changeFrom(old.low, now.high) };
+}
+
+/** From 0 to 0 nothing changed, and from 0 to anything it is beyond every limit. */
+function changeFrom(before: number, after: number): number {
+  return before === after ? 0 : after / before - 1;
 }
 
 function judge(change: number, { low, high }: Interval, moreIsBetter: boolean, maxRegression: number): Verdict {
