@@ -24,4 +24,15 @@ describe("bench --filter", () => {
       }
     }
   });
+
+  it("measures an entry with many vCPUs beside one with a single vCPU", () => {
+    const [{ plans }] = selectPlans(groups, effort, ["entry.virtual.10000"]);
+    assert.deepEqual(
+      plans.flatMap(({ rows }) => rows).map(({ name, ratioTo }) => [name, ratioTo]),
+      [
+        ["entry.virtual.1", null],
+        ["entry.virtual.10000", "entry.virtual.1"],
+      ],
+    );
+  });
 });

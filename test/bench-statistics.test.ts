@@ -88,6 +88,18 @@ describe("a row's record", () => {
     assert.deepEqual([middle, p99, ratio, samples, noisy, note], [null, null, null, 0, false, "no compiler"]);
   });
 
+  it("keeps the rounds of a row that is a ratio in itself, and of no other", () => {
+    const roundsOf = (unit: string, ratioTo: string | null): readonly number[] | undefined => {
+      const record = new RowRecord({ name: "a", unit, ratioTo });
+      for (const figures of [[1], [], [3]]) record.add(figures);
+      return record.result("group", null, false, undefined).rounds;
+    };
+    assert.deepEqual(roundsOf("x per doubling", null), [1, 3]);
+    assert.deepEqual(roundsOf("fairness", null), [1, 3]);
+    assert.equal(roundsOf("ns/op", null), undefined);
+    assert.equal(roundsOf("fairness", "b"), undefined);
+  });
+
   it("derives a row from others of the same round", () => {
     const [x, y] = [2, 3].map((factor) => {
       const record = new RowRecord(spec);

@@ -1,21 +1,16 @@
 import { CommanderError } from "commander";
-import { loadProtocolModule } from "../../src/backend/protocol-module.js";
 import { StealclockError } from "../../src/shared/errors.js";
-import { contendedGroup } from "../contended/contended-group.js";
-import { endToEndGroup } from "../end-to-end/end-to-end-group.js";
 import { BENCH_SCHEMA, type BenchDocument, type BenchResult } from "../harness/document.js";
 import { describeMachine } from "../harness/machine.js";
 import { NOISE_LIMIT, NoiseMeter } from "../harness/noise.js";
 import { type Progress, runGroup } from "../harness/run-group.js";
-import type { Group } from "../harness/trial.js";
-import { NativeProgram } from "../native/native-program.js";
 import { checkSavePath, readBenchFile, writeBenchFile } from "../report/bench-file.js";
 import { benchLines } from "../report/bench-table.js";
-import { compareRuns, type RowChange } from "../report/compare.js";
+import { type Comparison, compareRuns } from "../report/compare.js";
 import { compareLines } from "../report/compare-table.js";
-import { uncontendedGroup } from "../uncontended/uncontended-group.js";
 import { type BenchFlags, readBenchFlags } from "./flags.js";
-import { selectPlans } from "./select-plans.js";
+import { matchesFilter, selectPlans } from "./select-plans.js";
+import { openSubject, type Subject } from "./subject.js";
 
 /** Where a run writes. */
 export interface BenchOutput {
@@ -26,10 +21,19 @@ export interface BenchOutput {
   readonly width: number;
 }
 
-/** The whole command. @returns the exit code: 0, 1 when a ratio got worse than is allowed, 2 for bad input */
-export async function runBench(argv: readonly string[], output: BenchOutput): Promise<number> {
+/**
+ * The whole command.
+ *
+ * @param open what is measured: a test hands in figures that it knows
+ * @returns the exit code: 0, 1 when a ratio got worse than is allowed, 2 for bad input
+ */
+export async function runBench(
+  argv: readonly string[],
+  output: BenchOutput,
+  open: () => Subject = openSubject,
+): Promise<number> {
   try {
-    return await runFlags(readBenchFlags(argv, output.stderr), output);
+    return await runFlags(readBenchFlags(argv, output.stderr), output, open);
   } catch (error) {
     // commander has said it already.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
@@ -39,57 +43,47 @@ export async function runBench(argv: readonly string[], output: BenchOutput): Pr
   }
 }
 
-async function runFlags(flags: BenchFlags, output: BenchOutput): Promise<number> {
+async function runFlags(flags: BenchFlags, output: BenchOutput, open: () => Subject): Promise<number> {
   const { save, compare, maxRegression, json } = flags;
   const before = compare === null ? null : readBenchFile(compare);
   if (save !== null) checkSavePath(save);
-  const document = await measure(flags, progressOf(output));
+  const document = await measure(flags, open, progressOf(output));
   if (save !== null) writeBenchFile(save, document);
-  const changes = before === null ? null : compareRuns(before, document, maxRegression);
-  if (json) output.stdout(`${JSON.stringify({ ...document, ...(changes !== null && { changes }) }, null, 2)}\n`);
-  else output.stdout(`${textLines(document, changes, maxRegression, output.width).join("\n")}\n`);
-  if (changes?.length === 0) {
+  const isWanted = ({ group, name }: BenchResult): boolean => matchesFilter(group, name, flags.filter);
+  const comparison = before === null ? null : compareRuns(before, document, maxRegression, isWanted);
+  if (json) output.stdout(`${JSON.stringify({ ...document, ...comparison }, null, 2)}\n`);
+  else output.stdout(`${textLines(document, comparison, maxRegression, output.width).join("\n")}\n`);
+  if (comparison?.changes.length === 0) {
     throw new StealclockError(
       "bad-input",
       `--compare ${compare}: no ratio of this run is in it; accepted: one that has the same rows`,
     );
   }
-  return changes?.some(({ verdict }) => verdict === "worse") ? 1 : 0;
+  return comparison?.changes.some(({ verdict }) => verdict === "worse") ? 1 : 0;
 }
 
 function textLines(
   document: BenchDocument,
-  changes: readonly RowChange[] | null,
+  comparison: Comparison | null,
   maxRegression: number,
   width: number,
 ): string[] {
   const lines = benchLines(document, width);
-  return changes === null || changes.length === 0 ? lines : [...lines, ...compareLines(changes, maxRegression, width)];
+  return comparison === null ? lines : [...lines, ...compareLines(comparison, maxRegression, width)];
 }
 
 function progressOf({ stderr, isTerminal }: BenchOutput): Progress {
   return isTerminal ? (text) => stderr(`\r\x1b[K${text}`) : () => {};
 }
 
-/** @throws StealclockError "unsupported" when what ships by default can't be loaded */
-function checkModule(): void {
+async function measure(
+  { effort, filter }: BenchFlags,
+  open: () => Subject,
+  progress: Progress,
+): Promise<BenchDocument> {
+  const subject = open();
   try {
-    loadProtocolModule();
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new StealclockError(
-      "unsupported",
-      `the WebAssembly module can't be loaded (${reason}); npm run build makes it`,
-    );
-  }
-}
-
-async function measure({ effort, filter }: BenchFlags, progress: Progress): Promise<BenchDocument> {
-  checkModule();
-  const program = NativeProgram.compile();
-  try {
-    const groups: Group[] = [uncontendedGroup(program), contendedGroup(program), endToEndGroup()];
-    const selected = selectPlans(groups, effort, filter);
+    const selected = selectPlans(subject.groups, effort, filter);
     const noise = new NoiseMeter();
     noise.begin();
     const results: BenchResult[] = [];
@@ -99,11 +93,11 @@ async function measure({ effort, filter }: BenchFlags, progress: Progress): Prom
     const { shares } = noise;
     return {
       schema: BENCH_SCHEMA,
-      machine: describeMachine(program?.compiler ?? null),
+      machine: describeMachine(subject.compiler),
       noise: shares === null ? null : { ...shares, limit: NOISE_LIMIT },
       results,
     };
   } finally {
-    program?.close();
+    subject.close();
   }
 }

@@ -51,10 +51,14 @@ function plansOf(group: Group, effort: Effort, filter: readonly string[]): Trial
     for (const source of derived.get(row.name) ?? []) want(source);
   };
   for (const name of rows.keys()) {
-    const full = `${group.name}/${name}`;
-    if (filter.length === 0 || filter.some((part) => hasWordsFrom(full, part))) want(name);
+    if (matchesFilter(group.name, name, filter)) want(name);
   }
   return group.plans(effort).filter((plan) => plan.rows.some(({ name }) => wanted.has(name)));
+}
+
+/** Whether a row was asked for. */
+export function matchesFilter(group: string, name: string, filter: readonly string[]): boolean {
+  return filter.length === 0 || filter.some((part) => hasWordsFrom(`${group}/${name}`, part));
 }
 
 /** Whether a part of a name stands in it and begins where a word does: "contended" is not in "uncontended". */

@@ -102,7 +102,8 @@ function hogRow(accounting: AccountingName | null, hz: Hz): ApartRow {
 }
 
 function entryRow(vcpus: number): ApartRow {
-  const spec = { name: `entry.virtual.${vcpus}`, unit: "ns/entry", ratioTo: null };
+  const ratioTo = vcpus === 1 ? null : "entry.virtual.1";
+  const spec = { name: `entry.virtual.${vcpus}`, unit: "ns/entry", ratioTo };
   return { spec, task: { kind: "entry", backend: "wasm", vcpus } };
 }
 

@@ -30,6 +30,8 @@ export interface BenchResult {
   readonly ratio: number | null;
   /** Each round's, in the order of the rounds: what a comparison needs to tell a change from chance. */
   readonly ratioRounds: readonly number[];
+  /** Each round's figure, of a row that is a ratio in itself and has no ratio to another: what a comparison takes instead. */
+  readonly rounds?: readonly number[];
   /** Of latencies: how many ns the given percentage of operations took at most. */
   readonly percentiles?: Readonly<Record<string, number>>;
   /** Others had more than 3 % of the machine meanwhile. */

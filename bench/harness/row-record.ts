@@ -2,6 +2,7 @@ import { createHistogram, type RecordableHistogram } from "node:perf_hooks";
 import type { BenchResult } from "./document.js";
 import { median, type Spread, spreadOf } from "./statistics.js";
 import type { DerivedRow, RoundFigures, RowSpec } from "./trial.js";
+import { isRatio } from "./units.js";
 
 /** What of a histogram is shown. */
 export const PERCENTILES = ["50", "90", "99", "99.9", "99.99", "100"] as const;
@@ -48,11 +49,12 @@ export class RowRecord {
     const ratioRounds = base === null ? [] : this.#ratios(base);
     const spread = this.#spread();
     const samples = this.#histogram?.count ?? this.#samples.length;
+    const rounds = this.#rounds.filter((value) => value !== null);
     return {
       group,
       name,
       unit,
-      median: median(this.#rounds.filter((value) => value !== null)),
+      median: median(rounds),
       p99: spread?.p99 ?? null,
       min: spread?.min ?? null,
       max: spread?.max ?? null,
@@ -60,6 +62,7 @@ export class RowRecord {
       ratioTo,
       ratio: median(ratioRounds),
       ratioRounds,
+      ...(ratioTo === null && isRatio(unit) && { rounds }),
       noisy: noisy && samples > 0,
       ...(this.#histogram !== null && { percentiles: percentilesOf(this.#histogram) }),
       ...(note !== undefined && { note }),

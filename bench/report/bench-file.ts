@@ -18,7 +18,9 @@ const DOCUMENT = z.looseObject({
       ratioTo: z.string().nullable(),
       ratio: FIGURE,
       ratioRounds: z.array(z.number()),
+      rounds: z.array(z.number()).optional(),
       noisy: z.boolean(),
+      note: z.string().optional(),
     }),
   ),
 });

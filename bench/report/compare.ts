@@ -1,20 +1,22 @@
 import type { BenchDocument, BenchResult } from "../harness/document.js";
 import { type Interval, medianInterval } from "../harness/statistics.js";
+import { isMoreBetter, isRatio } from "../harness/units.js";
 
 /** Each side's interval has this confidence, so that both hold together with 95 % at least. */
 const SIDE_CONFIDENCE = 0.975;
 
-/** Units of which more is better; of all others less is. */
-const MORE_IS_BETTER = /\/s$|^fairness$/;
+/** Why rows that are divided by nothing are left out. */
+export const ABSOLUTE = "nothing to divide by, and absolute figures of two runs say nothing";
 
 /** worse: by more than what was allowed, and by more than chance explains. */
 type Verdict = "worse" | "better" | "same" | "too few rounds";
 
-/** How a row's ratio changed between two runs. Shares: 0.1 is a tenth more. */
+/** How a row's ratio changed between two runs. Shares: 0.1 is a tenth more, and infinity, in JSON null, more than 0. */
 export interface RowChange {
   readonly group: string;
   readonly name: string;
-  readonly ratioTo: string;
+  /** null for a row that is a ratio in itself. */
+  readonly ratioTo: string | null;
   readonly before: number;
   readonly after: number;
   readonly change: number;
@@ -25,33 +27,97 @@ export interface RowChange {
   readonly noisy: boolean;
 }
 
+/** A row whose ratios could not be set side by side. */
+export interface NotCompared {
+  readonly group: string;
+  readonly name: string;
+  readonly why: string;
+}
+
+export interface Comparison {
+  readonly changes: readonly RowChange[];
+  /** What is missing from them: a row that got lost must not look like one that stayed as it was. */
+  readonly notCompared: readonly NotCompared[];
+}
+
 /**
- * Sets the ratios of two runs side by side; absolute times of another day or machine say nothing. Rows that either run has not, or
- * divided by another row, are left out.
+ * Sets the ratios of two runs side by side; absolute times of another day or machine say nothing.
  *
  * @param maxRegression the share by which a row may get worse, such as 0.1
+ * @param isWanted whether a row of the earlier run was asked for now: others are not missed
  */
-export function compareRuns(before: BenchDocument, after: BenchDocument, maxRegression: number): RowChange[] {
-  const old = new Map(before.results.map((row) => [keyOf(row), row]));
-  return after.results.flatMap((row) => {
-    const match = old.get(keyOf(row));
-    return match === undefined ? [] : changeOf(match, row, maxRegression);
-  });
+export function compareRuns(
+  before: BenchDocument,
+  after: BenchDocument,
+  maxRegression: number,
+  isWanted: (row: BenchResult) => boolean = () => true,
+): Comparison {
+  const old = rowsOf(before);
+  const now = rowsOf(after);
+  const changes: RowChange[] = [];
+  const notCompared: NotCompared[] = [];
+  for (const [key, row] of now) {
+    const match = old.get(key);
+    const change = match === undefined ? "not in the saved file" : compareRow([match, old], [row, now], maxRegression);
+    if (typeof change === "string") notCompared.push(without(row, change));
+    else changes.push(change);
+  }
+  const lost = [...old.values()].filter((row) => !now.has(keyOf(row.group, row.name)) && isWanted(row));
+  for (const row of lost) notCompared.push(without(row, "in the saved file, but not measured now"));
+  return { changes, notCompared };
 }
 
-function keyOf({ group, name, unit, ratioTo }: BenchResult): string {
-  return [group, name, unit, ratioTo].join(" ");
+function without({ group, name }: BenchResult, why: string): NotCompared {
+  return { group, name, why };
 }
 
-function changeOf(before: BenchResult, after: BenchResult, maxRegression: number): RowChange[] {
-  const { group, name, unit, ratioTo, noisy } = after;
-  if (ratioTo === null || !before.ratio || after.ratio === null) return [];
-  const change = after.ratio / before.ratio - 1;
-  const interval = changeInterval(before.ratioRounds, after.ratioRounds);
-  const verdict =
-    interval === null ? "too few rounds" : judge(change, interval, MORE_IS_BETTER.test(unit), maxRegression);
-  const shown = { group, name, ratioTo, before: before.ratio, after: after.ratio };
-  return [{ ...shown, change, interval, verdict, noisy: noisy || before.noisy }];
+type Rows = ReadonlyMap<string, BenchResult>;
+
+function rowsOf({ results }: BenchDocument): Rows {
+  return new Map(results.map((row) => [keyOf(row.group, row.name), row]));
+}
+
+function keyOf(group: string, name: string): string {
+  return `${group}/${name}`;
+}
+
+/** A row, and the others of its run. */
+type RowOfRun = readonly [row: BenchResult, rows: Rows];
+
+/** @returns the change, or why there is none */
+function compareRow([before, old]: RowOfRun, [after, now]: RowOfRun, maxRegression: number): RowChange | string {
+  // A ratio to something else is another ratio, whatever the row is called.
+  if (before.ratioTo !== after.ratioTo) {
+    return `divided by ${after.ratioTo ?? "nothing"} now, by ${before.ratioTo ?? "nothing"} in the saved file`;
+  }
+  if (before.unit !== after.unit) return `in ${after.unit} now, in ${before.unit} in the saved file`;
+  const { group, name, unit, ratioTo } = after;
+  if (ratioTo === null && !isRatio(unit)) return ABSOLUTE;
+  const [from, to] = [ratioOf(before), ratioOf(after)];
+  if (to === null) return `no ratio ${from === null ? "then or now" : "now"}: ${reasonOf(after, now)}`;
+  if (from === null) return `no ratio in the saved file: ${reasonOf(before, old)}`;
+  const change = changeFrom(from, to);
+  const interval = changeInterval(roundsOf(before), roundsOf(after));
+  const verdict = interval === null ? "too few rounds" : judge(change, interval, isMoreBetter(unit), maxRegression);
+  const shown = { group, name, ratioTo, before: from, after: to };
+  return { ...shown, change, interval, verdict, noisy: after.noisy || before.noisy };
+}
+
+/** To the row that it is divided by, or the row's own figure, which then is one. */
+function ratioOf({ ratioTo, ratio, median }: BenchResult): number | null {
+  return ratioTo === null ? median : ratio;
+}
+
+function roundsOf({ ratioTo, ratioRounds, rounds }: BenchResult): readonly number[] {
+  // Files of earlier versions have no rounds of such rows: too few to tell.
+  return ratioTo === null ? (rounds ?? []) : ratioRounds;
+}
+
+/** Why a row has no ratio. */
+function reasonOf({ group, ratioTo, median, note }: BenchResult, rows: Rows): string {
+  const told = note ?? rows.get(keyOf(group, ratioTo ?? ""))?.note;
+  if (told !== undefined) return told;
+  return median === null ? "it met nothing to measure" : `no round had a figure of ${ratioTo} to divide by`;
 }
 
 /** From the lowest that one median may be over the highest that the other may be, to the reverse: wide rather than wrong. */
@@ -59,7 +125,12 @@ function changeInterval(before: readonly number[], after: readonly number[]): In
   const old = medianInterval(before, SIDE_CONFIDENCE);
   const now = medianInterval(after, SIDE_CONFIDENCE);
   if (old === null || now === null) return null;
-  return { low: now.low / old.high - 1, high: now.high / old.low - 1 };
+  return { low: changeFrom(old.high, now.low), high: changeFrom(old.low, now.high) };
+}
+
+/** From 0 to 0 nothing changed, and from 0 to anything it is beyond every limit. */
+function changeFrom(before: number, after: number): number {
+  return before === after ? 0 : after / before - 1;
 }
 
 function judge(change: number, { low, high }: Interval, moreIsBetter: boolean, maxRegression: number): Verdict {

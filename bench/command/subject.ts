@@ -1,0 +1,38 @@
+import { loadProtocolModule } from "../../src/backend/protocol-module.js";
+import { StealclockError } from "../../src/shared/errors.js";
+import { contendedGroup } from "../contended/contended-group.js";
+import { endToEndGroup } from "../end-to-end/end-to-end-group.js";
+import type { Group } from "../harness/trial.js";
+import { NativeProgram } from "../native/native-program.js";
+import { uncontendedGroup } from "../uncontended/uncontended-group.js";
+
+/** What a run measures. */
+export interface Subject {
+  readonly groups: readonly Group[];
+  /** The C compiler's own words, or null without one. */
+  readonly compiler: string | null;
+  close(): void;
+}
+
+/** All groups. @throws StealclockError "unsupported" when what ships by default can't be loaded */
+export function openSubject(): Subject {
+  checkModule();
+  const program = NativeProgram.compile();
+  return {
+    groups: [uncontendedGroup(program), contendedGroup(program), endToEndGroup()],
+    compiler: program?.compiler ?? null,
+    close: () => program?.close(),
+  };
+}
+
+function checkModule(): void {
+  try {
+    loadProtocolModule();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new StealclockError(
+      "unsupported",
+      `the WebAssembly module can't be loaded (${reason}); npm run build makes it`,
+    );
+  }
+}
