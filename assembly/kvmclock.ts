@@ -2,8 +2,26 @@
  * The guest's clock over a page's words: what src/guest/kvmclock.ts and src/guest/last-value.ts do in halves of 32 bits, with
  * the processor's own 64-bit arithmetic, and its compare and exchange.
  *
- * Addresses are bytes of the shared memory.
+ * Addresses are bytes of the shared memory. `words` is scratch of the calling thread, and accesses to it are plain.
  */
+
+/*
+ * Compiled with MODEL defined, every access to what threads share is a function of a test's instead, which can let another
+ * CPU in between any two of them.
+ */
+declare function modelLoad(address: usize): u64;
+declare function modelCompareExchange(address: usize, expected: u64, replacement: u64): u64;
+
+function load64(address: usize): u64 {
+  return isDefined(MODEL) ? modelLoad(address) : atomic.load<u64>(address);
+}
+
+/** @returns what was found, which is `expected` where the replacement is there now */
+function compareExchange64(address: usize, expected: u64, replacement: u64): u64 {
+  return isDefined(MODEL)
+    ? modelCompareExchange(address, expected, replacement)
+    : atomic.cmpxchg<u64>(address, expected, replacement);
+}
 
 const PAGE_CHANGED: f64 = -1;
 
@@ -34,7 +52,7 @@ function scale(delta: u64, mul: u64): u64 {
  */
 export function kvmclockNs(page: usize, words: usize, cyclesLow: i32, cyclesHigh: i32, lastValue: usize): f64 {
   // The TSC was read before this load, and the page before the TSC: one version held all the while.
-  if ((atomic.load<i64>(page) as i32) !== load<i32>(words)) return PAGE_CHANGED;
+  if ((load64(page) as i32) !== load<i32>(words)) return PAGE_CHANGED;
   const cycles: u64 = ((cyclesHigh as u32 as u64) << 32) | (cyclesLow as u32 as u64);
   const timestamp = load<u64>(words + TSC_TIMESTAMP);
   const shift = load<i8>(words + TSC_SHIFT) as i64;
@@ -56,9 +74,9 @@ export function raiseLastValue(words: usize, lastValue: usize, ns: f64): f64 {
 
 /** Each turn but the last is lost to another CPU that raised the value, and so got on. */
 function raised(lastValue: usize, ns: u64): u64 {
-  let last = atomic.load<u64>(lastValue);
+  let last = load64(lastValue);
   while (ns > last) {
-    const found = atomic.cmpxchg<u64>(lastValue, last, ns);
+    const found = compareExchange64(lastValue, last, ns);
     if (found === last) return ns;
     last = found;
   }

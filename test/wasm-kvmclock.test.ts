@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import fc from "fast-check";
 import { loadProtocolModule } from "../src/backend/protocol-module.js";
 import { LastValue } from "../src/guest/last-value.js";
@@ -10,7 +9,7 @@ import { PvclockInWasm } from "../src/guest/pvclock-in-wasm.js";
 import { AtomicsProtocol, type PageProtocol } from "../src/shared/page-protocol.js";
 import { PAGE_WORDS } from "../src/shared/pvclock-page.js";
 import { U64 } from "../src/shared/u64.js";
-import { SCRATCH_BYTES, WasmProtocol, wasmMemory } from "../src/shared/wasm-protocol.js";
+import { WasmProtocol, wasmMemory } from "../src/shared/wasm-protocol.js";
 import { type PvclockStruct, putPvclock, sharedWords } from "./fixtures/pvclock-struct.js";
 
 /** The clock's arithmetic in WebAssembly, beside the one in halves. */
@@ -69,84 +68,53 @@ function expectedNs(page: PvclockStruct, cycles: bigint): bigint {
   return BigInt.asUintN(64, page.systemTimeNs + ((shifted * BigInt(tscToSystemMul)) >> 32n));
 }
 
-interface GuardData {
-  readonly memory: WebAssembly.Memory;
-  readonly module: WebAssembly.Module;
-  readonly scratchByte: number;
-  readonly values: number;
-}
+test("for any page and any TSC it says what the ABI says, and what the other does", () => {
+  fc.assert(
+    fc.property(anyPage, fc.bigInt({ min: -(1n << 55n), max: 1n << 55n }), (page, delta) => {
+      const sum = page.tscTimestamp + delta;
+      const cycles = sum < 0n ? 0n : sum;
+      const [wasm, halves] = [inWasm(), inHalves()];
+      assert.equal(clockNs(wasm, page, cycles), clockNs(halves, page, cycles));
+      assert.equal(wasm.arithmetic.rawNs, halves.arithmetic.rawNs);
+      assert.equal(wasm.arithmetic.rawNs, Number(expectedNs(page, cycles)));
+    }),
+    RUNS,
+  );
+});
 
-/** What a thread was given by the guard, each time that it asked with a value of its own. */
-function raiseAll({ memory, module, scratchByte, values }: GuardData, slot: number): number[] {
-  const arithmetic = new PvclockInWasm(new WasmProtocol(module, memory, scratchByte), LAST_VALUE_WORD);
-  return Array.from({ length: values }, (_, index) => arithmetic.raise(index * 2 + slot));
-}
+const PAGE: PvclockStruct = {
+  version: 2,
+  stealMs: 0,
+  tscTimestamp: 1_000n,
+  systemTimeNs: 5_000n,
+  tscToSystemMul: 2 ** 31,
+  tscShift: 1,
+  flags: 0,
+};
 
-if (isMainThread) {
-  test("for any page and any TSC it says what the ABI says, and what the other does", () => {
-    fc.assert(
-      fc.property(anyPage, fc.bigInt({ min: -(1n << 55n), max: 1n << 55n }), (page, delta) => {
-        const sum = page.tscTimestamp + delta;
-        const cycles = sum < 0n ? 0n : sum;
-        const [wasm, halves] = [inWasm(), inHalves()];
-        assert.equal(clockNs(wasm, page, cycles), clockNs(halves, page, cycles));
-        assert.equal(wasm.arithmetic.rawNs, halves.arithmetic.rawNs);
-        assert.equal(wasm.arithmetic.rawNs, Number(expectedNs(page, cycles)));
-      }),
-      RUNS,
-    );
+for (const [name, sideOf] of [
+  ["WebAssembly", inWasm],
+  ["halves", inHalves],
+] as const) {
+  test(`in ${name} a clock never goes back, unless the page says that it need not care`, () => {
+    const side = sideOf();
+    assert.equal(clockNs(side, PAGE, 3_000n), 7_000);
+    assert.equal(clockNs(side, PAGE, 2_000n), 7_000);
+    assert.equal(side.arithmetic.rawNs, 6_000);
+    assert.equal(clockNs(side, { ...PAGE, flags: TSC_STABLE }, 2_000n), 6_000);
+    assert.equal(side.arithmetic.raise(6_500), 7_000);
+    assert.equal(side.arithmetic.raise(9_000), 9_000);
+    assert.equal(side.arithmetic.rawNs, 9_000);
+    assert.equal(clockNs(side, PAGE, 4_000n), 9_000);
   });
 
-  const PAGE: PvclockStruct = {
-    version: 2,
-    stealMs: 0,
-    tscTimestamp: 1_000n,
-    systemTimeNs: 5_000n,
-    tscToSystemMul: 2 ** 31,
-    tscShift: 1,
-    flags: 0,
-  };
-
-  for (const [name, sideOf] of [
-    ["WebAssembly", inWasm],
-    ["halves", inHalves],
-  ] as const) {
-    test(`in ${name} a clock never goes back, unless the page says that it need not care`, () => {
-      const side = sideOf();
-      assert.equal(clockNs(side, PAGE, 3_000n), 7_000);
-      assert.equal(clockNs(side, PAGE, 2_000n), 7_000);
-      assert.equal(side.arithmetic.rawNs, 6_000);
-      assert.equal(clockNs(side, { ...PAGE, flags: TSC_STABLE }, 2_000n), 6_000);
-      assert.equal(side.arithmetic.raise(6_500), 7_000);
-      assert.equal(side.arithmetic.raise(9_000), 9_000);
-      assert.equal(side.arithmetic.rawNs, 9_000);
-      assert.equal(clockNs(side, PAGE, 4_000n), 9_000);
-    });
-
-    test(`in ${name} a TSC that was read while the page changed is not used`, () => {
-      const side = sideOf();
-      clockNs(side, PAGE, 3_000n);
-      for (const version of [3, 4]) {
-        side.ram[BASE] = version;
-        assert.equal(side.arithmetic.clockNs(BASE, u64(9_000n)), PAGE_CHANGED);
-      }
-      assert.equal(clockNs(side, { ...PAGE, version: 4 }, 3_000n), 7_000, "and the guard has not seen it");
-    });
-  }
-
-  test("of several threads none is given less than another was before", async () => {
-    const { memory, scratchByte } = wasmMemory(RAM_WORDS * 4, 2);
-    const shared = { memory, module: loadProtocolModule(), values: 200_000 };
-    const worker = new Worker(__filename, { workerData: { ...shared, scratchByte: scratchByte + SCRATCH_BYTES } });
-    const other = new Promise<number[]>((resolve, reject) => worker.once("message", resolve).once("error", reject));
-    const own = raiseAll({ ...shared, scratchByte }, 0);
-    for (const given of [own, await other]) {
-      for (let index = 1; index < given.length; index++) assert.ok(given[index] >= given[index - 1]);
+  test(`in ${name} a TSC that was read while the page changed is not used`, () => {
+    const side = sideOf();
+    clockNs(side, PAGE, 3_000n);
+    for (const version of [3, 4]) {
+      side.ram[BASE] = version;
+      assert.equal(side.arithmetic.clockNs(BASE, u64(9_000n)), PAGE_CHANGED);
     }
-    const last = new PvclockInWasm(new WasmProtocol(shared.module, memory, scratchByte), LAST_VALUE_WORD);
-    assert.equal(last.raise(0), shared.values * 2 - 1, "the largest that any of them asked with");
-    await worker.terminate();
+    assert.equal(clockNs(side, { ...PAGE, version: 4 }, 3_000n), 7_000, "and the guard has not seen it");
   });
-} else {
-  parentPort?.postMessage(raiseAll(workerData as GuardData, 1));
 }
