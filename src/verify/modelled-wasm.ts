@@ -1,5 +1,5 @@
 import { loadProtocolModule } from "../backend/protocol-module.js";
-import { PAGE_WORDS } from "../shared/pvclock-page.js";
+import { PAGE_WORDS_NS } from "../shared/pvclock-page.js";
 import { WasmProtocol, wasmMemory } from "../shared/wasm-protocol.js";
 import { fieldAccesses } from "./explore/field-accesses.js";
 
@@ -9,10 +9,10 @@ import { fieldAccesses } from "./explore/field-accesses.js";
  *
  * @throws Error outside the explorer, which alone has those accesses
  */
-export function modelledWasm(): WasmProtocol {
+export function modelledWasm(module = loadProtocolModule("version-protocol-model")): WasmProtocol {
   const fields = fieldAccesses();
-  const { memory, scratchByte } = wasmMemory(PAGE_WORDS * Int32Array.BYTES_PER_ELEMENT, 1);
-  return new WasmProtocol(loadProtocolModule("version-protocol-model"), memory, scratchByte, {
+  const { memory, scratchByte } = wasmMemory(PAGE_WORDS_NS * Int32Array.BYTES_PER_ELEMENT, 1);
+  return new WasmProtocol(module, memory, scratchByte, {
     "version-protocol": {
       modelLoad: (address: number) => fields.load(address / 4),
       modelStore: (address: number, value: bigint) => fields.store(address / 4, value),
