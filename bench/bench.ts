@@ -22,5 +22,8 @@ void runBench(process.argv.slice(2), {
   process.stdout.write("", () => setImmediate(() => process.exit(exitCode)));
 });
 
+// One of several, and the process that wants its figures is gone.
+process.once("disconnect", () => process.exit(1));
+
 // So that what a run leaves in the temporary folder is removed on the way out.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));

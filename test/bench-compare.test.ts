@@ -23,7 +23,7 @@ function row(name: string, ratio: number, changes: Partial<BenchResult> = {}, sp
 
 function run(...results: readonly BenchResult[]): BenchDocument {
   const machine = { cpu: "c", cores: 2, arch: "x64", kernel: "6", node: "20", v8: "11", compiler: null };
-  return { schema: "stealclock.bench/1", machine, noise: null, results };
+  return { schema: "stealclock.bench/1", machine, processes: 7, noise: null, results };
 }
 
 function verdictOf(before: BenchResult, now: BenchResult, maxRegression = 0.1): string | undefined {
@@ -71,6 +71,24 @@ describe("a comparison of two runs", () => {
       assert.equal(verdictOf({ ...someNone, unit }, none), "same");
       assert.equal(verdictOf(none, { ...someNone, unit }), "same");
     }
+  });
+
+  it("tells of runs of one process only what changed by more than the next process might", () => {
+    const told = (now: number): string => {
+      const [before, after] = [run(row("a", 2)), run(row("a", now))];
+      const verdicts = [
+        compareRuns({ ...before, processes: 1 }, after, 0.1),
+        compareRuns(before, { ...after, processes: 1 }, 0.1),
+      ].map((comparison) => {
+        assert.match(compareLines(comparison, 0.1, 500).join("\n"), /is of a single process \(--quick\)/);
+        return comparison.changes[0].verdict;
+      });
+      assert.equal(verdicts[0], verdicts[1]);
+      return verdicts[0];
+    };
+    assert.deepEqual([2.4, 4, 4.4, 1.5, 0.9].map(told), ["same", "same", "worse", "same", "better"]);
+    const ofSeven = compareRuns(run(row("a", 2)), run(row("a", 2)), 0.1);
+    assert.doesNotMatch(compareLines(ofSeven, 0.1, 500).join("\n"), /single process/);
   });
 
   it("never compares times", () => {
@@ -210,6 +228,7 @@ describe("a bench file", () => {
     assert.match(await refused("--filter", "nothing-like-it"), /any part of\n {2}uncontended\/ update\.shipped /);
     assert.match(await refused("--filter", ","), /accepted: parts of group\/name/);
     assert.match(await refused("--max-regression", "ten"), /accepted: a percentage such as 10%/);
+    assert.match(await refused("--max-regression", "20%"), /--max-regression: accepted: with --compare/);
     assert.match(await refused("surplus"), /too many arguments/);
   });
 });

@@ -1,16 +1,15 @@
 import { CommanderError } from "commander";
 import { StealclockError } from "../../src/shared/errors.js";
-import { BENCH_SCHEMA, type BenchDocument, type BenchResult } from "../harness/document.js";
-import { describeMachine } from "../harness/machine.js";
-import { NOISE_LIMIT, NoiseMeter } from "../harness/noise.js";
-import { type Progress, runGroup } from "../harness/run-group.js";
+import type { BenchDocument, BenchResult } from "../harness/document.js";
+import type { Progress } from "../harness/run-group.js";
 import { checkSavePath, readBenchFile, writeBenchFile } from "../report/bench-file.js";
 import { benchLines } from "../report/bench-table.js";
 import { type Comparison, compareRuns } from "../report/compare.js";
 import { compareLines } from "../report/compare-table.js";
 import { type BenchFlags, readBenchFlags } from "./flags.js";
-import { matchesFilter, selectPlans } from "./select-plans.js";
-import { openSubject, type Subject } from "./subject.js";
+import { measure } from "./measure.js";
+import { matchesFilter } from "./select-plans.js";
+import type { Subject } from "./subject.js";
 
 /** Where a run writes. */
 export interface BenchOutput {
@@ -24,13 +23,13 @@ export interface BenchOutput {
 /**
  * The whole command.
  *
- * @param open what is measured: a test hands in figures that it knows
+ * @param open what is measured, other than by default: a test hands in figures that it knows
  * @returns the exit code: 0, 1 when a ratio got worse than is allowed, 2 for bad input
  */
 export async function runBench(
   argv: readonly string[],
   output: BenchOutput,
-  open: () => Subject = openSubject,
+  open: (() => Subject) | null = null,
 ): Promise<number> {
   try {
     return await runFlags(readBenchFlags(argv, output.stderr), output, open);
@@ -43,7 +42,7 @@ export async function runBench(
   }
 }
 
-async function runFlags(flags: BenchFlags, output: BenchOutput, open: () => Subject): Promise<number> {
+async function runFlags(flags: BenchFlags, output: BenchOutput, open: (() => Subject) | null): Promise<number> {
   const { save, compare, maxRegression, json } = flags;
   const before = compare === null ? null : readBenchFile(compare);
   if (save !== null) checkSavePath(save);
@@ -74,30 +73,4 @@ function textLines(
 
 function progressOf({ stderr, isTerminal }: BenchOutput): Progress {
   return isTerminal ? (text) => stderr(`\r\x1b[K${text}`) : () => {};
-}
-
-async function measure(
-  { effort, filter }: BenchFlags,
-  open: () => Subject,
-  progress: Progress,
-): Promise<BenchDocument> {
-  const subject = open();
-  try {
-    const selected = selectPlans(subject.groups, effort, filter);
-    const noise = new NoiseMeter();
-    noise.begin();
-    const results: BenchResult[] = [];
-    for (const { group, plans } of selected) results.push(...(await runGroup(group, plans, effort, progress)));
-    noise.end();
-    progress("");
-    const { shares } = noise;
-    return {
-      schema: BENCH_SCHEMA,
-      machine: describeMachine(subject.compiler),
-      noise: shares === null ? null : { ...shares, limit: NOISE_LIMIT },
-      results,
-    };
-  } finally {
-    subject.close();
-  }
 }

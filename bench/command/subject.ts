@@ -14,18 +14,20 @@ export interface Subject {
   close(): void;
 }
 
+/** @param program null without a compiler */
+export function allGroups(program: NativeProgram | null): Group[] {
+  return [uncontendedGroup(program), contendedGroup(program), endToEndGroup()];
+}
+
 /** All groups. @throws StealclockError "unsupported" when what ships by default can't be loaded */
 export function openSubject(): Subject {
   checkModule();
   const program = NativeProgram.compile();
-  return {
-    groups: [uncontendedGroup(program), contendedGroup(program), endToEndGroup()],
-    compiler: program?.compiler ?? null,
-    close: () => program?.close(),
-  };
+  return { groups: allGroups(program), compiler: program?.compiler ?? null, close: () => program?.close() };
 }
 
-function checkModule(): void {
+/** @throws StealclockError "unsupported" */
+export function checkModule(): void {
   try {
     loadProtocolModule();
   } catch (error) {

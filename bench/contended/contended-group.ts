@@ -8,7 +8,8 @@ import type { CrewReport } from "./contended-worker.js";
 import { BenchCrew } from "./crew.js";
 import { READER_ALONE, type Shape, shapesFor, WRITER_ALONE } from "./shapes.js";
 
-const MOST_ROUNDS = 15;
+/** Of a full run, in each of its processes: there a round takes seconds. */
+const MOST_ROUNDS = 2;
 const NS_PER_SECOND = 1e9;
 /** The first rounds of a thread run before its code is compiled. */
 const WARM_UP_MS = 100;
@@ -92,7 +93,7 @@ export function contendedGroup(program: NativeProgram | null, cores = availableP
   let plans: readonly TrialPlan[] | null = null;
   return {
     name: "contended",
-    rounds: ({ rounds }) => Math.min(rounds, MOST_ROUNDS),
+    rounds: ({ rounds, quick }) => (quick ? rounds : Math.min(rounds, MOST_ROUNDS)),
     plans: (effort) => {
       if (plans === null) {
         const shapes = shapesFor(effort, cores);

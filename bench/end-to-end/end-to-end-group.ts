@@ -6,7 +6,8 @@ import { growthPerDoubling } from "../harness/statistics.js";
 import type { DerivedRow, Effort, Group, TrialPlan } from "../harness/trial.js";
 import type { Policy } from "./publish-loop.js";
 
-const MOST_ROUNDS = 15;
+/** Of a full run, in each of its processes. */
+const MOST_ROUNDS = 3;
 const ACCOUNTINGS: readonly AccountingName[] = ["none", "rfc-v2", "mainline"];
 const POLICIES: readonly Policy[] = ["entry", "steal-entry", "pcpu-change", "periodic"];
 const FREQUENCIES: readonly Hz[] = [100, 250, 1000];
@@ -20,7 +21,7 @@ export function endToEndGroup(): Group {
   const plans = new Map<Effort, TrialPlan[]>();
   return {
     name: "end-to-end",
-    rounds: ({ rounds }) => Math.min(rounds, MOST_ROUNDS),
+    rounds: ({ rounds, quick }) => (quick ? rounds : Math.min(rounds, MOST_ROUNDS)),
     plans: (effort) => {
       const known = plans.get(effort) ?? plansOf(effort);
       plans.set(effort, known);

@@ -7,6 +7,8 @@ export const BENCH_SCHEMA = "stealclock.bench/1";
 export interface BenchDocument {
   readonly schema: typeof BENCH_SCHEMA;
   readonly machine: BenchMachine;
+  /** How many measured it all, one after the other; a row's figures are then the medians of theirs. */
+  readonly processes: number;
   /** Over the whole run; null where /proc/stat can't be read. */
   readonly noise: (NoiseShares & { readonly limit: number }) | null;
   readonly results: readonly BenchResult[];
@@ -28,9 +30,9 @@ export interface BenchResult {
   readonly ratioTo: string | null;
   /** The median of the rounds' ratios. */
   readonly ratio: number | null;
-  /** Each round's, in the order of the rounds: what a comparison needs to tell a change from chance. */
+  /** Each process's, or where there was one only each round's: what a comparison needs to tell a change from chance. */
   readonly ratioRounds: readonly number[];
-  /** Each round's figure, of a row that is a ratio in itself and has no ratio to another: what a comparison takes instead. */
+  /** Each process's or round's figure, of a row that is a ratio in itself and has no ratio to another: what a comparison takes instead. */
   readonly rounds?: readonly number[];
   /** Of latencies: how many ns the given percentage of operations took at most. */
   readonly percentiles?: Readonly<Record<string, number>>;

@@ -141,11 +141,13 @@ INLINE void *write_pages(struct thread *self, int by_fields)
 	while (!atomic_load(&over)) {
 		for (uint32_t i = 0; i < BATCH; i++) {
 			page = page + 1 >= page_count ? 0 : page + 1;
-			self->words[1] = i;
-			if (by_fields)
+			if (by_fields) {
+				self->fields[0] = (uint64_t)i << 32;
 				update_fields(&pages[page], self->fields);
-			else
+			} else {
+				self->words[1] = i;
 				update_words(&pages[page], self->words);
+			}
 		}
 		self->done += BATCH;
 	}

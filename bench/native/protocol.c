@@ -20,7 +20,7 @@
 #define TSC_KHZ 2600000u
 #define NS_PER_MS 1000000u
 
-/* The page by words of 32 bits, or by fields of 64: version with steal, TSC, system time, rate. Never both in one run. */
+/* The page by words of 32 bits, or by fields of 64: version with steal, TSC, system time, rate. Never both while it is measured. */
 struct page {
 	union {
 		_Atomic uint32_t words[PAGE_WORDS];
@@ -146,11 +146,6 @@ OPERATION read_fields(void)
 	page.field_out[0] = head;
 }
 
-static uint64_t field(int word)
-{
-	return out[word] | (uint64_t)out[word + 1] << 32;
-}
-
 /* The emulated counter, by the same steps as in TypeScript: whole milliseconds first, which are exact. */
 static uint64_t read_tsc(void)
 {
@@ -158,21 +153,31 @@ static uint64_t read_tsc(void)
 	return clock_ns / NS_PER_MS * TSC_KHZ + clock_ns % NS_PER_MS * TSC_KHZ / NS_PER_MS;
 }
 
-/* A consistent read with the counter read inside, scaled through 96 bits, and never below what was given out before. */
+#define LOAD_FIELD(field) atomic_load_explicit(&page.fields[field], memory_order_relaxed)
+
+/*
+ * A consistent read with the counter read inside, scaled through 96 bits, and never below what was given out before. By
+ * fields of 64 bits, as the kernel's structure has them: from words that were just stored, a field would be put together slowly.
+ */
 OPERATION kvmclock_read(void)
 {
-	uint64_t cycles;
+	uint64_t head, cycles, timestamp, system_time, rate;
 
 	do {
-		read_linux();
+		while ((head = LOAD_FIELD(0)) & 1)
+			;
+		atomic_thread_fence(memory_order_acquire);
+		timestamp = LOAD_FIELD(1);
+		system_time = LOAD_FIELD(2);
+		rate = LOAD_FIELD(RATE_FIELD);
 		cycles = read_tsc();
 		atomic_thread_fence(memory_order_acquire);
-	} while (LOAD(0) != out[0]);
+	} while ((uint32_t)LOAD_FIELD(0) != (uint32_t)head);
 
-	uint64_t delta = cycles - field(2);
-	int8_t shift = (int8_t)(out[FLAGS_WORD] & 0xff);
+	uint64_t delta = cycles - timestamp;
+	int8_t shift = (int8_t)(rate >> 32 & 0xff);
 	delta = shift < 0 ? delta >> -shift : delta << shift;
-	uint64_t ns = field(4) + (uint64_t)((unsigned __int128)delta * out[6] >> 32);
+	uint64_t ns = system_time + (uint64_t)((unsigned __int128)delta * (uint32_t)rate >> 32);
 
 	uint64_t last = atomic_load_explicit(&page.last_value, memory_order_relaxed);
 	while (ns > last && !atomic_compare_exchange_weak(&page.last_value, &last, ns))

@@ -9,6 +9,8 @@ const FIGURE = z.number().nullable();
 /** What --compare needs of a document; what else is in it is kept as it is. */
 const DOCUMENT = z.looseObject({
   schema: z.literal(BENCH_SCHEMA),
+  // Files of earlier versions have none, and were of one.
+  processes: z.number().default(1),
   results: z.array(
     z.looseObject({
       group: z.string(),

@@ -7,7 +7,11 @@ import { ABSOLUTE, type Comparison, type NotCompared, type RowChange } from "./c
 const MOST_ABSOLUTE = 6;
 
 /** The changes as a table, a sentence that says what they come to, and what is not among them. */
-export function compareLines({ changes, notCompared }: Comparison, maxRegression: number, width: number): string[] {
+export function compareLines(
+  { changes, notCompared, widening }: Comparison,
+  maxRegression: number,
+  width: number,
+): string[] {
   const worse = changes.filter(({ verdict }) => verdict === "worse").map(({ name }) => name);
   const limit = `${(maxRegression * 100).toFixed(0)} %`;
   const tooFew = changes.filter(({ verdict }) => verdict === "too few rounds").length;
@@ -16,10 +20,14 @@ export function compareLines({ changes, notCompared }: Comparison, maxRegression
     worse.length === 0
       ? `No row is worse by more than ${limit}.`
       : `Worse by more than ${limit}, and by more than chance explains: ${worse.join(", ")}.`;
+  const caution =
+    widening === 1
+      ? ""
+      : ` One of the runs is of a single process (--quick), and the next process may find ${widening} times as much of the same code: only what changed by more than that is told.`;
   return [
     "",
     // No sentence on nothing: the command says that it found nothing to compare.
-    ...(changes.length === 0 ? [] : [...tableLines(changes, width), ...wrap(sentence + untold, width)]),
+    ...(changes.length === 0 ? [] : [...tableLines(changes, width), ...wrap(sentence + untold + caution, width)]),
     ...notComparedLines(notCompared).flatMap((line) => wrap(line, width)),
   ];
 }
