@@ -9,7 +9,7 @@ const SIDE_CONFIDENCE = 0.975;
  * What one process found may be so many times what the next one finds, of the same code: V8 inlines, and places what it compiled, otherwise
  * each time. Measured: up to 1.5 times of single operations, 2.04 times of a tick.
  */
-export const PROCESS_SPREAD = 2.1;
+const PROCESS_SPREAD = 2.1;
 
 /** Why rows that are divided by nothing are left out. */
 export const ABSOLUTE = "nothing to divide by, and absolute figures of two runs say nothing";
