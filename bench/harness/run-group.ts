@@ -1,3 +1,4 @@
+import { setImmediate as eventLoopTurn } from "node:timers/promises";
 import type { BenchResult } from "./document.js";
 import { NoiseMeter } from "./noise.js";
 import { RowRecord } from "./row-record.js";
@@ -29,6 +30,8 @@ export async function runGroup(
   try {
     for (const plan of plans) {
       progress(`${group.name}: warming up ${plan.rows[0].name}`);
+      // Plans of one thread hold it from first to last: a signal has to get in between.
+      await eventLoopTurn();
       opened.push({ trial: await plan.open(effort), records: plan.rows.map((row) => new RowRecord(row)) });
     }
     const rounds = group.rounds(effort);
@@ -48,6 +51,7 @@ async function measureRound(opened: readonly Opened[], round: number): Promise<v
   for (let turn = 0; turn < opened.length; turn++) {
     const { trial, records } = opened[(round + turn) % opened.length];
     if (trial instanceof Unavailable) continue;
+    await eventLoopTurn();
     const samples = await trial.round();
     for (const [row, record] of records.entries()) record.add(samples[row] ?? []);
   }
