@@ -1,3 +1,4 @@
+import { wrap } from "../../src/cli/format.js";
 import { type ColumnGroup, layOutTables } from "../../src/cli/table.js";
 import type { BenchDocument, BenchResult } from "../harness/document.js";
 import type { NoiseShares } from "../harness/noise.js";
@@ -8,7 +9,7 @@ import { figure, leftColumn } from "./columns.js";
 export function benchLines(document: BenchDocument, width: number): string[] {
   const groups = [...new Set(document.results.map(({ group }) => group))];
   return [
-    ...machineLines(document),
+    ...machineLines(document).flatMap((line) => wrap(line, width)),
     ...groups.flatMap((group) =>
       groupLines(
         document.results.filter((row) => row.group === group),
@@ -19,10 +20,11 @@ export function benchLines(document: BenchDocument, width: number): string[] {
   ];
 }
 
-function machineLines({ machine, noise }: BenchDocument): string[] {
+function machineLines({ machine, processes, noise }: BenchDocument): string[] {
   return [
     `${machine.cpu}, ${machine.cores} cores, ${machine.arch}, kernel ${machine.kernel}; Node ${machine.node}, V8 ${machine.v8}`,
     machine.compiler ?? "no C compiler",
+    processes === 1 ? "figures of one process" : `figures are the medians of ${processes} processes`,
     noise === null ? "how much others had of the machine is not known" : noiseText(noise, noise.limit),
   ];
 }
@@ -67,7 +69,7 @@ function groupLines(rows: readonly BenchResult[], group: string, width: number):
     group,
     ...tables.flatMap(([, ...lines]) => lines.map((line) => line.trimEnd())),
     ...latencyLines(rows, width),
-    ...noteLines(rows),
+    ...noteLines(rows).flatMap((line) => wrap(line, width)),
   ];
 }
 
