@@ -5,73 +5,54 @@
  *
  * prints SAMPLES lines: ns per operation, each over a batch of operations that takes at least BATCH_NS.
  */
-#include <stdatomic.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include "page.h"
 
-#define PAGE_WORDS 8
-#define PAGE_FIELDS 4
-#define FLAGS_WORD 7
-#define RATE_FIELD 3
-#define GUEST_STOPPED (2u << 8)
 #define TSC_KHZ 2600000u
 #define NS_PER_MS 1000000u
 
-/* The page by words of 32 bits, or by fields of 64: version with steal, TSC, system time, rate. Never both while it is measured. */
-struct page {
-	union {
-		_Atomic uint32_t words[PAGE_WORDS];
-		_Atomic uint64_t fields[PAGE_FIELDS];
-	};
+static _Alignas(4096) struct {
+	_Alignas(64) union page page;
 	_Alignas(64) _Atomic uint64_t last_value;
 	_Alignas(64) _Atomic uint64_t steal_ns;
 	/* Not shared, but laid beside it: at the same offset of another 4 KiB, a processor would take one for the other. */
-	union {
-		uint32_t values[PAGE_WORDS];
-		_Alignas(64) uint64_t field_values[PAGE_FIELDS];
-	};
-	union {
-		uint32_t out[PAGE_WORDS];
-		_Alignas(64) uint64_t field_out[PAGE_FIELDS];
-	};
-};
+	_Alignas(64) union payload values;
+	_Alignas(64) union payload out;
+} memory;
 
-static _Alignas(4096) struct page page;
-static uint32_t *const values = page.values;
-static uint32_t *const out = page.out;
+static union page *const page = &memory.page;
+static union payload *const values = &memory.values;
+static union payload *const out = &memory.out;
 static uint64_t clock_ns = 1000000000u;
 
-/* The compiler has to assume that somebody looks at this memory here. */
-static inline void escape(void *memory)
-{
-	__asm__ volatile("" : : "r"(memory) : "memory");
-}
+#define OPERATION INLINE void
 
-/* One word after the other: a short loop takes half as long again where its code happens to lie across two lines of the cache. */
-#define EACH_WORD(access) access(1) access(2) access(3) access(4) access(5) access(6) access(7)
-#define LOAD_SEQCST(word) out[word] = atomic_load(&page.words[word]);
-#define LOAD_RELAXED(word) out[word] = LOAD(word);
+#define LOAD(word) atomic_load_explicit(&page->words[word], memory_order_relaxed)
+#define STORE(word, value) atomic_store_explicit(&page->words[word], value, memory_order_relaxed)
+#define LOAD_RELAXED(word) out->words[word] = LOAD(word);
 
-/* In line at every use, as the kernel's are. */
-#define OPERATION static inline __attribute__((always_inline)) void
-
-#define LOAD(word) atomic_load_explicit(&page.words[word], memory_order_relaxed)
-#define STORE(word, value) atomic_store_explicit(&page.words[word], value, memory_order_relaxed)
-
-/* Every word seq_cst: the Atomics backend, access by access. */
 OPERATION update_seqcst(void)
 {
-	uint32_t opening = (atomic_load(&page.words[0]) + 1) | 1;
+	update_words(page, values);
+}
 
-	atomic_store(&page.words[0], opening);
-	for (int word = 1; word < FLAGS_WORD; word++)
-		atomic_store(&page.words[word], values[word]);
-	uint32_t differing = atomic_load(&page.words[FLAGS_WORD]) ^ values[FLAGS_WORD];
-	atomic_fetch_xor(&page.words[FLAGS_WORD], differing & ~GUEST_STOPPED);
-	atomic_store(&page.words[0], opening + 1);
+OPERATION update_by_fields(void)
+{
+	update_fields(page, values);
+}
+
+OPERATION read_seqcst(void)
+{
+	while (!read_words_once(page, out))
+		;
+}
+
+OPERATION read_by_fields(void)
+{
+	while (!read_fields_once(page, out))
+		;
 }
 
 /* As the kernel does it: relaxed stores, with a write barrier after the odd version and before the even one. */
@@ -83,22 +64,10 @@ OPERATION update_linux(void)
 	STORE(0, opening);
 	atomic_thread_fence(memory_order_release);
 	for (int word = 1; word < FLAGS_WORD; word++)
-		STORE(word, values[word]);
-	STORE(FLAGS_WORD, values[FLAGS_WORD] | stopped);
+		STORE(word, values->words[word]);
+	STORE(FLAGS_WORD, values->words[FLAGS_WORD] | stopped);
 	atomic_thread_fence(memory_order_release);
 	STORE(0, opening + 1);
-}
-
-OPERATION read_seqcst(void)
-{
-	uint32_t version;
-
-	do {
-		while ((version = atomic_load(&page.words[0])) & 1)
-			;
-		EACH_WORD(LOAD_SEQCST)
-	} while (atomic_load(&page.words[0]) != version);
-	out[0] = version;
 }
 
 /* As the kernel does it: relaxed loads between two read barriers. */
@@ -113,37 +82,7 @@ OPERATION read_linux(void)
 		EACH_WORD(LOAD_RELAXED)
 		atomic_thread_fence(memory_order_acquire);
 	} while (LOAD(0) != version);
-	out[0] = version;
-}
-
-/* Every field seq_cst: the WebAssembly backend, access by access. */
-OPERATION update_fields(void)
-{
-	uint64_t found = atomic_load(&page.fields[0]);
-	uint32_t opening = ((uint32_t)found + 1) | 1;
-
-	atomic_store(&page.fields[0], (found & ~(uint64_t)UINT32_MAX) | opening);
-	atomic_store(&page.fields[1], page.field_values[1]);
-	atomic_store(&page.fields[2], page.field_values[2]);
-	uint64_t differing = atomic_load(&page.fields[RATE_FIELD]) ^ page.field_values[RATE_FIELD];
-	differing &= ~((uint64_t)GUEST_STOPPED << 32);
-	if (differing != 0)
-		atomic_fetch_xor(&page.fields[RATE_FIELD], differing);
-	atomic_store(&page.fields[0], (page.field_values[0] & ~(uint64_t)UINT32_MAX) | (opening + 1));
-}
-
-OPERATION read_fields(void)
-{
-	uint64_t head;
-
-	do {
-		while ((head = atomic_load(&page.fields[0])) & 1)
-			;
-		page.field_out[1] = atomic_load(&page.fields[1]);
-		page.field_out[2] = atomic_load(&page.fields[2]);
-		page.field_out[3] = atomic_load(&page.fields[3]);
-	} while (atomic_load(&page.fields[0]) != head);
-	page.field_out[0] = head;
+	out->words[0] = version;
 }
 
 /* The emulated counter, by the same steps as in TypeScript: whole milliseconds first, which are exact. */
@@ -153,7 +92,7 @@ static uint64_t read_tsc(void)
 	return clock_ns / NS_PER_MS * TSC_KHZ + clock_ns % NS_PER_MS * TSC_KHZ / NS_PER_MS;
 }
 
-#define LOAD_FIELD(field) atomic_load_explicit(&page.fields[field], memory_order_relaxed)
+#define LOAD_FIELD(field) atomic_load_explicit(&page->fields[field], memory_order_relaxed)
 
 /*
  * A consistent read with the counter read inside, scaled through 96 bits, and never below what was given out before. By
@@ -179,8 +118,8 @@ OPERATION kvmclock_read(void)
 	delta = shift < 0 ? delta >> -shift : delta << shift;
 	uint64_t ns = system_time + (uint64_t)((unsigned __int128)delta * (uint32_t)rate >> 32);
 
-	uint64_t last = atomic_load_explicit(&page.last_value, memory_order_relaxed);
-	while (ns > last && !atomic_compare_exchange_weak(&page.last_value, &last, ns))
+	uint64_t last = atomic_load_explicit(&memory.last_value, memory_order_relaxed);
+	while (ns > last && !atomic_compare_exchange_weak(&memory.last_value, &last, ns))
 		;
 	uint64_t result = ns > last ? ns : last;
 	escape(&result);
@@ -189,7 +128,7 @@ OPERATION kvmclock_read(void)
 OPERATION store64_seqcst(void)
 {
 	clock_ns += 1000;
-	atomic_store(&page.steal_ns, clock_ns);
+	atomic_store(&memory.steal_ns, clock_ns);
 }
 
 /* The words of an update one second after boot, at 2.6 GHz: shift 1 to the right, then 0xc4ec4ec4 / 2^32. */
@@ -197,19 +136,11 @@ static void fill_values(void)
 {
 	uint64_t cycles = (uint64_t)TSC_KHZ * 1000;
 
-	values[2] = (uint32_t)cycles;
-	values[3] = (uint32_t)(cycles >> 32);
-	values[4] = 1000000000u;
-	values[6] = 0xc4ec4ec4u;
-	values[FLAGS_WORD] = 0xffu | 4u << 8;
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	values->words[2] = (uint32_t)cycles;
+	values->words[3] = (uint32_t)(cycles >> 32);
+	values->words[4] = 1000000000u;
+	values->words[6] = 0xc4ec4ec4u;
+	values->words[FLAGS_WORD] = 0xffu | 4u << 8;
 }
 
 /* A loop of its own for each operation, so that the compiler can put it in line. */
@@ -218,7 +149,7 @@ static uint64_t now_ns(void)
 	{                                                                                                              \
 		uint64_t start = now_ns();                                                                             \
 		for (uint64_t i = 0; i < count; i++) {                                                                 \
-			values[1] = (uint32_t)i;                                                                       \
+			values->words[1] = (uint32_t)i;                                                                       \
 			name();                                                                                        \
 			escape(out);                                                                                   \
 		}                                                                                                      \
@@ -229,8 +160,8 @@ ROW(update_seqcst)
 ROW(update_linux)
 ROW(read_seqcst)
 ROW(read_linux)
-ROW(update_fields)
-ROW(read_fields)
+ROW(update_by_fields)
+ROW(read_by_fields)
 ROW(store64_seqcst)
 ROW(kvmclock_read)
 
@@ -240,7 +171,7 @@ static const struct {
 } rows[] = {
 	{ "update-seqcst", time_update_seqcst },   { "update-linux", time_update_linux },
 	{ "read-seqcst", time_read_seqcst },       { "read-linux", time_read_linux },
-	{ "update-fields", time_update_fields },   { "read-fields", time_read_fields },
+	{ "update-fields", time_update_by_fields },   { "read-fields", time_read_by_fields },
 	{ "store64-seqcst", time_store64_seqcst }, { "kvmclock-read", time_kvmclock_read },
 };
 
