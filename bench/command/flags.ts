@@ -9,8 +9,6 @@ export interface BenchFlags {
   readonly effort: Effort;
   /** How many processes measure everything, one after the other. */
   readonly processes: number;
-  /** In place of the effort's own number; null for that. */
-  readonly rounds: number | null;
   readonly save: string | null;
   /** A file of an earlier run. */
   readonly compare: string | null;
@@ -86,7 +84,6 @@ export function readBenchFlags(argv: readonly string[], write: (text: string) =>
     filter: given.filter ?? [],
     effort: { ...effort, rounds: given.rounds ?? effort.rounds },
     processes: given.processes ?? (effort.quick ? 1 : FULL_PROCESSES),
-    rounds: given.rounds ?? null,
     save: given.save ?? null,
     compare: given.compare ?? null,
     maxRegression: given.maxRegression,

@@ -24,26 +24,25 @@ export async function measure(
   progress: Progress,
 ): Promise<BenchDocument> {
   const { processes, effort, filter } = flags;
-  if (open === null && processes > 1) {
+  const isApart = open === null && processes > 1;
+  if (isApart) {
     // What every one of them would refuse.
     checkModule();
     selectPlans(allGroups(null), effort, filter);
   }
   const documents: BenchDocument[] = [];
-  for (let done = 0; done < processes; done++) {
-    const tell: Progress = (what) => progress(processes === 1 ? what : `process ${done + 1} of ${processes}${what}`);
-    tell("");
-    documents.push(open === null && processes > 1 ? await measureApart(flags) : await measureHere(flags, open, tell));
+  for (let number = 1; number <= processes; number++) {
+    if (isApart) progress(`process ${number} of ${processes}`);
+    documents.push(isApart ? await measureApart(flags) : await measureHere(flags, open ?? openSubject, progress));
   }
   progress("");
   return mergeDocuments(documents);
 }
 
 /** In a process of its own, which ends with this one. */
-async function measureApart({ filter, rounds }: BenchFlags): Promise<BenchDocument> {
-  const argv = ["--json", "--processes", "1"];
+async function measureApart({ filter, effort }: BenchFlags): Promise<BenchDocument> {
+  const argv = ["--json", "--processes", "1", "--rounds", String(effort.rounds)];
   if (filter.length > 0) argv.push("--filter", filter.join(","));
-  if (rounds !== null) argv.push("--rounds", String(rounds));
   const child = fork(BENCH_FILE, argv, { stdio: ["ignore", "pipe", "pipe", "ipc"] });
   const kill = (): void => {
     child.kill();
@@ -64,10 +63,10 @@ async function measureApart({ filter, rounds }: BenchFlags): Promise<BenchDocume
 
 async function measureHere(
   { effort, filter }: BenchFlags,
-  open: (() => Subject) | null,
+  open: () => Subject,
   progress: Progress,
 ): Promise<BenchDocument> {
-  const subject = (open ?? openSubject)();
+  const subject = open();
   try {
     const selected = selectPlans(subject.groups, effort, filter);
     const noise = new NoiseMeter();
