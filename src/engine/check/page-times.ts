@@ -25,11 +25,14 @@ export class PageTimes {
     this.#lastPcpus[vcpu] = -1;
   }
 
-  schedIn(vcpu: number, pcpu: number): void {
+  /** @returns whether it stays on the pCPU that it entered on last, and the machine has not been moved since */
+  schedIn(vcpu: number, pcpu: number): boolean {
     const { update, stealUnit } = this.#scenario;
     const canKeep = update.kind === "steal-entry" && stealUnit === "ms" && this.#offersSteal;
-    this.#isKept[vcpu] = canKeep && this.#lastPcpus[vcpu] === pcpu ? 1 : 0;
+    const stays = this.#lastPcpus[vcpu] === pcpu;
+    this.#isKept[vcpu] = canKeep && stays ? 1 : 0;
     this.#lastPcpus[vcpu] = pcpu;
+    return stays;
   }
 
   moved(offersSteal: boolean): void {

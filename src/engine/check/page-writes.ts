@@ -34,7 +34,6 @@ interface Page {
   /** By its update policy it may be written now. */
   mayWrite: boolean;
   inGuest: boolean;
-  lastPcpu: number;
   /** Since when its page is as it is, or since when it runs if that is later. */
   freshAt: Ns;
 }
@@ -72,7 +71,6 @@ export class PageWrites extends Property {
       owed: false,
       mayWrite: false,
       inGuest: false,
-      lastPcpu: -1,
       freshAt: scenario.startAtNs,
     }));
   }
@@ -95,16 +93,14 @@ export class PageWrites extends Property {
     page.returnedBase = page.base;
     for (let word = 0; word < PAGE_WORDS_NS; word++) page.returned[word] = this.#word(page.base + word);
     page.base = -1;
-    page.lastPcpu = -1;
     page.owed = false;
     this.#times.unregistered(vcpu);
   }
 
   override schedIn(vcpu: number, pcpu: number, now: Ns): void {
     const page = this.#pages[vcpu];
-    const due = this.#scenario.update.kind !== "pcpu-change" || page.lastPcpu !== pcpu;
-    page.lastPcpu = pcpu;
-    this.#times.schedIn(vcpu, pcpu);
+    const stays = this.#times.schedIn(vcpu, pcpu);
+    const due = this.#scenario.update.kind !== "pcpu-change" || !stays;
     page.inGuest = true;
     page.freshAt = now;
     page.owed = due && page.base >= 0;
@@ -130,7 +126,6 @@ export class PageWrites extends Property {
     this.#tsc.moved(now);
     this.#times.moved(offersSteal);
     this.#rightMultiplier = 0;
-    for (const page of this.#pages) page.lastPcpu = -1;
   }
 
   override published(vcpu: number, version: number, stealNs: Ns, now: Ns): void {

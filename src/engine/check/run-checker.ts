@@ -24,23 +24,11 @@ export class VcpuWitness {
     return this.inGuest ? this.runNs + (now - this.sinceNs) : this.runNs;
   }
 
-  /** Each takes so much of a kind of time away, as far as there is any. @returns what is left to be taken */
-  takeRun(ns: Ns): Ns {
-    const leftNs = Math.max(0, ns - this.runNs);
-    this.runNs -= ns - leftNs;
-    return leftNs;
-  }
-
-  takeHalt(ns: Ns): Ns {
-    const leftNs = Math.max(0, ns - this.haltNs);
-    this.haltNs -= ns - leftNs;
-    return leftNs;
-  }
-
-  takeOffline(ns: Ns): Ns {
-    const leftNs = Math.max(0, ns - this.offlineNs);
-    this.offlineNs -= ns - leftNs;
-    return leftNs;
+  /** Takes so much of a kind of time away, as far as there is any. @returns what is left to be taken */
+  take(kind: "runNs" | "haltNs" | "offlineNs", ns: Ns): Ns {
+    const takenNs = Math.min(ns, this[kind]);
+    this[kind] -= takenNs;
+    return ns - takenNs;
   }
 
   book(now: Ns): void {
@@ -137,9 +125,9 @@ export class RunChecker implements SchedNotifier, PageObserver {
     const witness = this.witnesses[vcpu];
     witness.book(Math.max(now, witness.sinceNs));
     let leftNs = ns;
-    if (!witness.inGuest && witness.state === OutState.Halt) leftNs = witness.takeHalt(leftNs);
-    if (!witness.inGuest && witness.state === OutState.Offline) leftNs = witness.takeOffline(leftNs);
-    leftNs = witness.takeOffline(witness.takeHalt(witness.takeRun(leftNs)));
+    if (!witness.inGuest && witness.state === OutState.Halt) leftNs = witness.take("haltNs", leftNs);
+    if (!witness.inGuest && witness.state === OutState.Offline) leftNs = witness.take("offlineNs", leftNs);
+    for (const kind of ["runNs", "haltNs", "offlineNs"] as const) leftNs = witness.take(kind, leftNs);
     witness.waitNs += ns - leftNs;
   }
 
