@@ -7,7 +7,7 @@ export interface KnownProtocol {
   readonly file: string;
   /** What is known of it: the instruments are held against this. */
   readonly expected: "clean" | "broken";
-  /** How it divides a page: into words, or into the pvclock page's fields, of which some have 64 bits. */
+  /** How it divides a page: into words, or into the pvclock page's fields of 64 bits. */
   readonly layout: "words" | "fields";
 }
 

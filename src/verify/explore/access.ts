@@ -1,4 +1,5 @@
-import { highOf, lowOf, TWO_POW_32 } from "./layout.js";
+import { TWO_POW_32 } from "../../shared/units.js";
+import { highOf, lowOf } from "./layout.js";
 
 /** `atomic`: through Atomics, sequentially consistent. `plain`: by index, which ECMAScript calls unordered. */
 export type AccessOrder = "atomic" | "plain";

@@ -1,4 +1,4 @@
-/** The explorer's accesses to a page by fields of 64 bits, each of which is one event. All are atomic. */
+/** Accesses to a page by fields of 64 bits, each of which is one event to the explorer. All are atomic. @param word where it begins */
 export interface FieldAccesses {
   load(word: number): bigint;
   store(word: number, value: bigint): void;

@@ -1,4 +1,4 @@
-export const TWO_POW_32 = 2 ** 32;
+import { TWO_POW_32 } from "../../shared/units.js";
 
 /** How a protocol divides a page into locations: what one access reaches. Accesses to one location are of one size. */
 export interface PageLayout {

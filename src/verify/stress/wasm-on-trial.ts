@@ -3,6 +3,8 @@ import { type MachineMemory, protocolOf } from "../../shared/machine-memory.js";
 import type { PageProtocol } from "../../shared/page-protocol.js";
 import { PAGE_WORDS, VERSION_WORD } from "../../shared/pvclock-page.js";
 import { SCRATCH_BYTES, WasmProtocol } from "../../shared/wasm-protocol.js";
+import type { FieldAccesses } from "../explore/field-accesses.js";
+import { modelImports } from "../modelled-wasm.js";
 import type { Protocol } from "../protocol.js";
 import type { InterruptAccess } from "./interrupt-access.js";
 
@@ -52,19 +54,19 @@ export class WasmOnTrial implements Protocol {
   readonly interrupt: InterruptAccess = (operation, words, index, intruder) => {
     const { wasm, buffer } = this.#ram;
     if (wasm === null) throw new Error("there is no WebAssembly protocol over this memory");
-    const struckByte = words.byteOffset + index * Int32Array.BYTES_PER_ELEMENT;
+    const struckWord = indexOf(words) + index;
     const restore = () => {
       this.#inUse = this.#shipped;
     };
-    const before = (made: "load" | "store", address: number): void => {
-      if (made !== operation || address !== struckByte || this.#inUse === this.#shipped) return;
+    const before = (made: "load" | "store", word: number): void => {
+      if (made !== operation || word !== struckWord || this.#inUse === this.#shipped) return;
       restore();
       intruder();
     };
     // The same scratch: whichever of the two is asked has the same values and words.
     const scratchByte = wasm.scratchByte + this.#thread * SCRATCH_BYTES;
     const module = loadProtocolModule("version-protocol-model");
-    this.#inUse = new WasmProtocol(module, wasm.memory, scratchByte, watchedAccesses(buffer, before));
+    this.#inUse = new WasmProtocol(module, wasm.memory, scratchByte, modelImports(watchedAccesses(buffer, before)));
     return restore;
   };
 }
@@ -73,22 +75,23 @@ function indexOf(words: Int32Array): number {
   return words.byteOffset / Int32Array.BYTES_PER_ELEMENT;
 }
 
-/** What the model module imports, on real memory: as atomic as the module's own, and of the same size. */
-function watchedAccesses(buffer: SharedArrayBuffer, before: (made: "load" | "store", address: number) => void) {
+/** On real memory: as atomic as the module's own, and of the same size. */
+function watchedAccesses(
+  buffer: SharedArrayBuffer,
+  before: (made: "load" | "store", word: number) => void,
+): FieldAccesses {
   const fields = new BigInt64Array(buffer);
   return {
-    "version-protocol": {
-      modelLoad: (address: number): bigint => {
-        before("load", address);
-        return Atomics.load(fields, address / 8);
-      },
-      modelStore: (address: number, value: bigint): void => {
-        before("store", address);
-        Atomics.store(fields, address / 8, value);
-      },
-      modelAnd: (address: number, operand: bigint): bigint => Atomics.and(fields, address / 8, operand),
-      modelOr: (address: number, operand: bigint): bigint => Atomics.or(fields, address / 8, operand),
-      modelXor: (address: number, operand: bigint): bigint => Atomics.xor(fields, address / 8, operand),
+    load: (word) => {
+      before("load", word);
+      return Atomics.load(fields, word / 2);
     },
+    store: (word, value) => {
+      before("store", word);
+      Atomics.store(fields, word / 2, value);
+    },
+    and: (word, operand) => Atomics.and(fields, word / 2, operand),
+    or: (word, operand) => Atomics.or(fields, word / 2, operand),
+    xor: (word, operand) => Atomics.xor(fields, word / 2, operand),
   };
 }
