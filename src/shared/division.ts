@@ -1,3 +1,5 @@
+import { NS_PER_MS } from "./units.js";
+
 /**
  * Division of whole numbers that a double holds exactly, by one multiplication and a correction. `%` on doubles is a call
  * into C that takes longer the larger the quotient is, and Math.floor(a / b) can be one too high: a quotient that needs
@@ -18,7 +20,6 @@ export function remainderOf(dividend: number, divisor: number): number {
   return dividend - wholeQuotient(dividend, divisor) * divisor;
 }
 
-const NS_PER_MS = 1_000_000;
 const MS_PER_NS = 1 / NS_PER_MS;
 
 /** As wholeQuotient(ns, 1e6), by a second multiplication in place of the division, which takes three times as long. */

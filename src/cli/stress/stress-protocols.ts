@@ -22,14 +22,11 @@ export function refuseTogether(given: GivenFlags): void {
   const selecting = PROTOCOL_FLAGS.filter(([name]) => given(name) !== undefined).map(([, flag]) => flag);
   if (selecting.length > 1) throw new StealclockError("bad-input", `${selecting.join(" and ")}: accepted: one of them`);
   if (given("fault") === undefined) return;
-  const name = given("protocol");
-  const unfit =
-    name === undefined
-      ? selecting.find((flag) => flag !== "--protocol-backend")
-      : SHIPPED_NAMES.includes(String(name))
-        ? undefined
-        : `--protocol ${String(name)}`;
-  if (unfit !== undefined) {
+  const [flag] = selecting;
+  const name = String(given("protocol"));
+  const ships = flag === undefined || flag === "--protocol-backend" || SHIPPED_NAMES.includes(name);
+  if (!ships) {
+    const unfit = flag === "--protocol" ? `${flag} ${name}` : flag;
     throw new StealclockError(
       "bad-input",
       `--fault is done to a protocol that ships; accepted: no ${unfit} with it, but --protocol-backend wasm or atomics`,
@@ -45,7 +42,7 @@ export function refuseTogether(given: GivenFlags): void {
  *
  * @param warn told when the WebAssembly backend can't be used, and so is not run
  * @throws StealclockError "bad-input", naming the flag and what is accepted; "unsupported" when that backend was asked for
- *   by name and can't be loaded
+ *   by name and can't be used
  */
 export function selectProtocols(given: GivenFlags, warn: (message: string) => void): readonly KnownProtocol[] {
   const file = readFlag("--protocol-file", given("protocolFile"), String);
@@ -60,7 +57,7 @@ export function selectProtocols(given: GivenFlags, warn: (message: string) => vo
   const found = ALL_PROTOCOLS.find((protocol) => protocol.name === name);
   if (found !== undefined && found !== SHIPPED_WASM) return [found];
   const wish = found === SHIPPED_WASM ? "wasm" : backend;
-  // As emulate does it: what it can't load, it does without.
+  // As emulate does it: what it can't use, it does without.
   const hasWasm = protocolModule(wish, ({ message }) => warn(message)) !== null;
   if (given("all") !== true) return [hasWasm ? SHIPPED_WASM : SHIPPED];
   return hasWasm ? ALL_PROTOCOLS : ALL_PROTOCOLS.filter((protocol) => protocol !== SHIPPED_WASM);
